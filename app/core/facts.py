@@ -1,0 +1,108 @@
+"""Facts as GitHub and the signed token tell them, in our own few fields. Stories carry them; matching reads them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+AccountId = NewType("AccountId", int)  # the organisation or user the App is installed on: the tenant key
+RepositoryId = NewType("RepositoryId", int)
+PullNumber = NewType("PullNumber", int)
+
+
+class PullState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"  # closed without a merge
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFact:
+    """A repository that the App can see."""
+
+    repository_id: RepositoryId
+    owner: str
+    name: str
+    default_branch: str
+    visibility: str  # "public", "private", "internal"
+    archived: bool = False
+    has_issues: bool = True
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def public(self) -> bool:
+        return self.visibility == "public"
+
+
+@dataclass(frozen=True, slots=True)
+class PullFact:
+    """A pull as it stands now. `head_repository_id` is None once a fork was deleted."""
+
+    number: PullNumber
+    title: str
+    body: str
+    state: PullState
+    draft: bool
+    locked: bool
+    head_ref: str
+    head_sha: str
+    head_repository_id: RepositoryId | None
+    base_ref: str
+    author_id: int
+    created_at: datetime
+    closed_at: datetime | None
+    merged_at: datetime | None
+    merge_commit_sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFact:
+    sha: str
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRunFact:
+    """GitHub's own record of one attempt of a workflow run."""
+
+    run_id: int
+    run_attempt: int
+    head_sha: str
+    head_branch: str | None
+    event: str
+    status: str  # "queued", "in_progress", "completed", …
+    conclusion: str | None
+    actor_id: int | None
+    created_at: datetime
+    started_at: datetime
+    path: str  # ".github/workflows/agent.yml"; with "owner/repo/…@ref" for a required workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The verified claims of a GitHub Actions OIDC token that we use. *Who and where* come from here alone."""
+
+    issuer: str
+    jti: str
+    expires_at: datetime
+    account_id: AccountId  # repository_owner_id
+    repository_id: RepositoryId
+    repository: str  # for reading only; never an identity
+    visibility: str
+    run_id: int
+    run_attempt: int
+    event_name: str
+    ref: str
+    sha: str  # on pull_request events the test-merge commit, not the head
+    head_ref: str
+    base_ref: str
+    actor_id: int
+    workflow: str
+    workflow_ref: str
+    job_workflow_ref: str
+    check_run_id: int | None
+    environment: str
+    repository_properties: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,70 @@
+"""What a model call used: token classes that never overlap, except reasoning, which is a part of output."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Completeness(StrEnum):
+    """How much of an agent run's usage its record holds."""
+
+    COMPLETE = "complete"
+    LOWER_BOUND = "lower_bound"  # at least this much: killed in flight, or a log that lacks side calls
+    ESTIMATED = "estimated"
+    MISSING = "missing"  # the agent ran, or may have, and left nothing
+
+
+class Purpose(StrEnum):
+    AUTHOR = "author"
+    REVIEW = "review"
+    TRIAGE = "triage"
+    CI_FIX = "ci-fix"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Counts by class. `input` is uncached input; `cache_write_other` is a write whose lifetime is not logged."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    cache_write_other: int = 0
+    output: int = 0  # reasoning included
+    reasoning: int = 0  # a part of output, never added to it
+
+    @property
+    def prompt(self) -> int:
+        """All tokens sent to the model, cached ones included: what decides a price tier."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.cache_write_other
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.output
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input + other.input,
+            self.cache_read + other.cache_read,
+            self.cache_write_5m + other.cache_write_5m,
+            self.cache_write_1h + other.cache_write_1h,
+            self.cache_write_other + other.cache_write_other,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request to a model, as an agent's log tells it."""
+
+    provider: str  # genai-prices provider id, e.g. "anthropic", "openai"
+    response_id: str  # the API's own id of the response; with the provider it is the call's identity
+    model: str
+    at: datetime  # aware, UTC
+    tokens: Tokens
+    service_tier: str = "standard"
+    speed: str = "standard"
+    web_searches: int = 0
+    subagent: bool = False

@@ -1,0 +1,70 @@
+"""One door to the database: transactions that write, and snapshots that only read. SQLite or PostgreSQL by URL.
+
+On SQLite writers take turns behind a lock of this process and `BEGIN IMMEDIATE` (the default BEGIN loses updates
+under concurrency); on PostgreSQL a transaction that collides (SQLSTATE 40001, 40P01) rises and its job is retried.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+from sqlmodel import Session
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """`url` is an SQLAlchemy URL: "sqlite:///file.sqlite3" or "postgresql+psycopg://…". Sessions are sync."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine = _engine(url, pool_size)
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        self._writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing session: committed when the block ends, rolled back when it raises."""
+        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+            if self.sqlite:
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reading one consistent snapshot; whatever it holds is rolled back."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if self.sqlite:
+                session.connection().exec_driver_sql("BEGIN")
+            elif self.engine.dialect.name == "postgresql":
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # isolation_level None hands BEGIN to us; FULL costs nothing once commits are grouped (docs/decisions).
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
