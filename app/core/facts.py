@@ -10,6 +10,15 @@ RepositoryId = NewType("RepositoryId", int)
 PullNumber = NewType("PullNumber", int)
 
 
+@dataclass(frozen=True, slots=True)
+class AgentRunKey:
+    """Whose agent run it is, where, and which."""
+
+    account_id: int
+    repository_id: int
+    agent_run_id: str
+
+
 class PullState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"  # closed without a merge

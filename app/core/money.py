@@ -46,6 +46,13 @@ def share(amount: NanoUsd, weights: Sequence[int]) -> list[NanoUsd]:
     return [NanoUsd(sign * part) for part in floors]
 
 
+def per(amount: int, count: int) -> NanoUsd:
+    """An amount divided by a positive count, rounded half-even to nano-USD: for averages, never for parts of a sum."""
+    quotient, rest = divmod(amount, count)
+    up = 2 * rest > count or (2 * rest == count and quotient % 2 == 1)
+    return NanoUsd(quotient + up)
+
+
 def dollars_text(amount: NanoUsd) -> str:
     """What people read: "$3.20"; below one cent two significant digits ("$0.0042"); negative "−$1.00"."""
     sign = "−" if amount < 0 else ""

@@ -1,0 +1,171 @@
+"""Which pull an agent run belongs to, and by which evidence. Pure: facts in, one answer out, never a guess.
+
+The strongest evidence wins. A tie at that strength stays unattributed and names its candidates. The answer depends
+only on the facts, not on the order in which they came to be known.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.core.facts import PullNumber
+
+# The clocks of a runner and of the person who commits may differ a little.
+CLOCK_SKEW = timedelta(minutes=5)
+# Events whose token carries the default or base branch and whose payload names a pull.
+NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
+# Events whose token carries a branch that is not the one worked on.
+CARRIES_ANOTHER_BRANCH = NAMES_A_PULL | {"schedule", "workflow_run", "issues", "repository_dispatch", "discussion"}
+
+
+class Evidence(StrEnum):
+    SIGNED_REF = "E1"
+    MANUAL = "E2"
+    COMMIT = "E3"
+    BRANCH = "E4"
+    EVENT = "E5"
+
+    @property
+    def label(self) -> str:
+        return {"E1": "direct", "E2": "manual", "E3": "direct"}.get(self.value, "derived")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of the workflow run that an agent ran in. `head_…`, `event`, `actor_id`: GitHub's own record."""
+
+    ref: str  # signed
+    event_name: str  # signed
+    actor_id: int  # signed
+    default_branch: str
+    at: datetime  # GitHub's start of the run; where it is not known, the claimed one
+    recorded_by_github: bool
+    head_sha: str | None = None
+    event: str | None = None
+    run_actor_id: int | None = None
+    named_pull: PullNumber | None = None  # claimed
+    commits_made: frozenset[str] = frozenset()  # claimed
+
+
+@dataclass(frozen=True, slots=True)
+class PullFacts:
+    """What matching needs of a pull. `heads`: every sha that was its head at any time; `commits`: sha → made at."""
+
+    number: PullNumber
+    head_ref: str
+    base_ref: str
+    same_repository: bool  # its head branch lies in the repository that it merges into
+    created_at: datetime
+    closed_at: datetime | None
+    heads: frozenset[str] = frozenset()
+    commits: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`number` None: unattributed, and `note` says why; `tied` names the candidates of a tie."""
+
+    number: PullNumber | None
+    evidence: Evidence | None
+    note: str
+    tied: tuple[PullNumber, ...] = ()
+
+
+def match(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
+    """The pull of an agent run. `pulls`: all of the repository's that share a ref, sha or branch with it."""
+    for evidence, find, note in LADDER:
+        found = _child_most(run, find(run, pulls))
+        if len(found) == 1:
+            return Match(found[0].number, evidence, note)
+        if found:
+            tied = tuple(sorted(pull.number for pull in found))
+            return Match(None, None, f"tie at {evidence}: " + " and ".join(f"#{n}" for n in tied), tied)
+    return Match(None, None, _why_none(run))
+
+
+def signed_pull(ref: str) -> PullNumber | None:
+    """The pull that a token's ref names: `refs/pull/N/merge` or `refs/pull/N/head`."""
+    found = re.fullmatch(r"refs/pull/([1-9][0-9]{0,9})/(?:merge|head)", ref)
+    return PullNumber(int(found[1])) if found else None
+
+
+def branch_of(run: RunFacts) -> str | None:
+    """The signed head branch of a run, or None where the token carries the default or base branch."""
+    branch = run.ref.removeprefix("refs/heads/")
+    if branch in (run.ref, run.default_branch) or run.event_name in CARRIES_ANOTHER_BRANCH:
+        return None
+    return branch
+
+
+def _by_signed_ref(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+    number = signed_pull(run.ref)
+    return [pull for pull in pulls if pull.number == number]
+
+
+def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+    head = run.head_sha if branch_of(run) and run.recorded_by_github else None
+    return [
+        pull for pull in pulls if (head and (head in pull.heads or head in pull.commits)) or _has_commit_made(run, pull)
+    ]
+
+
+def _has_commit_made(run: RunFacts, pull: PullFacts) -> bool:
+    # A branch that the job only checked out is new on the runner too, but its commits are older than the run.
+    earliest = run.at - CLOCK_SKEW
+    return any(sha in pull.commits and pull.commits[sha] >= earliest for sha in run.commits_made)
+
+
+def _by_branch(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+    branch = branch_of(run)
+    on_branch = [pull for pull in pulls if pull.same_repository and pull.head_ref == branch]
+    return [pull for pull in on_branch if _lives(pull, on_branch, run.at)]
+
+
+def _lives(pull: PullFacts, on_branch: Sequence[PullFacts], at: datetime) -> bool:
+    """A pull's life on its branch starts when the branch's previous pull ended: recycled branches stay apart."""
+    ended = (other.closed_at for other in on_branch if other.closed_at and other.closed_at <= pull.created_at)
+    start = max(ended, default=None)
+    return (start is None or start <= at) and (pull.closed_at is None or at < pull.closed_at)
+
+
+def _by_event(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+    agrees = run.event == run.event_name and run.run_actor_id in (None, run.actor_id)
+    if run.event_name not in NAMES_A_PULL or not run.recorded_by_github or not agrees:
+        return []
+    return [
+        pull
+        for pull in pulls
+        if pull.number == run.named_pull
+        and pull.created_at <= run.at
+        and (pull.closed_at is None or run.at < pull.closed_at)
+    ]
+
+
+def _child_most(run: RunFacts, found: list[PullFacts]) -> list[PullFacts]:
+    """Of several pulls with the same commits: the one whose head branch is the run's, then the child-most."""
+    branch = branch_of(run)
+    own = [pull for pull in found if pull.same_repository and pull.head_ref == branch]
+    found = own or found
+    parents = {pull.base_ref for pull in found}
+    children = [pull for pull in found if not (pull.same_repository and pull.head_ref in parents)]
+    return children or found
+
+
+def _why_none(run: RunFacts) -> str:
+    number = signed_pull(run.ref) or run.named_pull
+    if number:
+        return f"the event names #{number}, which GitHub does not confirm as an open pull of this repository"
+    if branch_of(run) is None:
+        return f"a {run.event_name} run on the default or base branch names no pull"
+    return "no pull has this branch or commit"
+
+
+Finder = Callable[[RunFacts, Sequence[PullFacts]], list[PullFacts]]
+LADDER: tuple[tuple[Evidence, Finder, str], ...] = (
+    (Evidence.SIGNED_REF, _by_signed_ref, "the signed token names the pull"),
+    (Evidence.COMMIT, _by_commit, "a commit of this run is in the pull"),
+    (Evidence.BRANCH, _by_branch, "the run was on the pull's branch while it lived"),
+    (Evidence.EVENT, _by_event, "the event that started the run names the pull"),
+)

@@ -1,0 +1,82 @@
+"""The ledger's tables: entries are only ever added, and the balances move with them in the same transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, text
+from sqlmodel import Session, col, select
+
+from app.core.facts import AgentRunKey
+from app.core.ledger import Book, Entry, Place, usage_entries
+from app.core.money import NanoUsd
+from app.core.month import Month
+from app.store.keys import new_key, us
+from app.store.tables import Balance, LedgerEntry
+
+ADD_ENTRY = text(
+    "INSERT INTO ledger_entry (id, account_id, transaction_id, book, repository_id, number, agent_run_id, month,"
+    " amount_nano_usd, reason, posted_at_us) VALUES (:id, :account_id, :transaction_id, :book, :repository_id,"
+    " :number, :agent_run_id, :month, :amount, :reason, :posted_at_us)"
+)
+ADD_TO_BALANCE = text(
+    "INSERT INTO balance (account_id, repository_id, book, number, month, amount_nano_usd)"
+    " VALUES (:account_id, :repository_id, :book, :number, :month, :amount)"
+    " ON CONFLICT (account_id, repository_id, book, number, month)"
+    " DO UPDATE SET amount_nano_usd = balance.amount_nano_usd + excluded.amount_nano_usd"
+)
+
+
+def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: str, now: datetime) -> None:
+    """Add one transaction. No entries is no transaction; entries that do not sum to zero raise ValueError."""
+    if off := sum(entry.amount for entry in entries):
+        raise ValueError(f"a transaction must sum to zero, this one is off by {off} nano-USD")
+    if not entries:
+        return
+    transaction_id = new_key()
+    # Balances are locked in one order everywhere, so that two transactions never wait for each other.
+    rows = [
+        {
+            "id": new_key(),
+            "account_id": run.account_id,
+            "transaction_id": transaction_id,
+            "book": entry.place.book.value,
+            "repository_id": run.repository_id,
+            "number": entry.place.number,
+            "agent_run_id": run.agent_run_id,
+            "month": int(entry.month),
+            "amount": entry.amount,
+            "reason": reason,
+            "posted_at_us": us(now),
+        }
+        for entry in sorted(entries, key=lambda entry: (entry.place, entry.month))
+    ]
+    session.connection().execute(ADD_ENTRY, rows)
+    session.connection().execute(ADD_TO_BALANCE, rows)
+
+
+def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, NanoUsd], now: datetime) -> None:
+    """Let an agent run's charges enter the books, as unattributed."""
+    post(session, run, usage_entries(by_month), "recorded", now)
+
+
+def holding(session: Session, run: AgentRunKey) -> dict[tuple[Place, Month], NanoUsd]:
+    """Where an agent run's cost sits now, by place and charge month, from its entries; places at zero are left out."""
+    amount = func.sum(LedgerEntry.amount_nano_usd)
+    rows = session.exec(
+        select(LedgerEntry.book, LedgerEntry.number, LedgerEntry.month, amount)
+        .where(LedgerEntry.account_id == run.account_id, LedgerEntry.agent_run_id == run.agent_run_id)
+        .group_by(LedgerEntry.book, col(LedgerEntry.number), col(LedgerEntry.month))
+    )
+    return {
+        (Place(Book(book), number), Month.from_int(month)): NanoUsd(int(total))
+        for book, number, month, total in rows
+        if total
+    }
+
+
+def balances(session: Session, account_id: int, repository_id: int | None = None) -> list[Balance]:
+    """All balances of an account, or of one of its repositories."""
+    query = select(Balance).where(Balance.account_id == account_id)
+    if repository_id is not None:
+        query = query.where(Balance.repository_id == repository_id)
+    return list(session.exec(query))
