@@ -168,8 +168,9 @@ class PullInMonth:
     state: PullState
     agent_runs: int
     cost: NanoUsd
-    complete: bool  # False: "at least"
-    tokens: Tokens = Tokens()
+    cost_known: bool  # False: nothing of it has a price
+    cost_complete: bool  # False: "at least"
+    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)
