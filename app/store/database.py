@@ -24,6 +24,7 @@ class Database:
         self.url = url
         self.engine = _engine(url, pool_size)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
         self._writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
@@ -34,6 +35,8 @@ class Database:
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")
             yield session
             session.commit()
+            if session.info.get("enqueued"):
+                self.enqueued.set()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -127,7 +127,8 @@ class WorkflowJob(SQLModel, table=True):
             unique=True,
         ),
         Index("ix_workflow_job_sha", "account_id", "repository_id", "run_head_sha"),
-        Index("ix_workflow_job_branch", "account_id", "repository_id", "run_head_branch"),
+        Index("ix_workflow_job_ref", "account_id", "repository_id", "ref"),
+        Index("ix_workflow_job_pull", "account_id", "repository_id", "pull_number"),
     )  # fmt: skip
     id: str = Field(primary_key=True)
     account_id: int = _int()
@@ -162,6 +163,16 @@ class WorkflowJob(SQLModel, table=True):
     state: str  # "opened", "closed", "missing"
     opened_at_us: int = _int()
     closed_at_us: int | None = _int(default=None, nullable=True)
+
+
+class CommitMade(SQLModel, table=True):
+    """A commit that a job claims to have made; it counts once GitHub lists it in a pull."""
+
+    __tablename__ = "commit_made"
+    account_id: int = _key()
+    repository_id: int = _key()
+    sha: str = Field(primary_key=True)
+    workflow_job_id: str = Field(primary_key=True)
 
 
 class AgentRun(SQLModel, table=True):

@@ -1,0 +1,173 @@
+"""Pulls as last read from GitHub, with every head they ever had, and the facts that matching asks for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, text
+from sqlmodel import Session, col, delete, select
+
+from app.core.facts import CommitFact, PullFact, PullNumber
+from app.core.matching import PullFacts
+from app.store.keys import instant, us
+from app.store.tables import CommitMade, Pull, PullCommit, PullHead, WorkflowJob
+
+ADD_HEAD = text(
+    "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PullKey:
+    account_id: int
+    repository_id: int
+    number: int
+
+
+def save_pull(session: Session, key: PullKey, fact: PullFact, reverts: int | None, now: datetime) -> None:
+    """Write a pull as GitHub tells it now, and remember its head."""
+    session.merge(
+        Pull(
+            account_id=key.account_id,
+            repository_id=key.repository_id,
+            number=key.number,
+            title=fact.title,
+            state=fact.state.value,
+            draft=fact.draft,
+            locked=fact.locked,
+            head_ref=fact.head_ref,
+            head_sha=fact.head_sha,
+            head_repository_id=fact.head_repository_id,
+            base_ref=fact.base_ref,
+            author_id=fact.author_id,
+            created_at_us=us(fact.created_at),
+            closed_at_us=us(fact.closed_at) if fact.closed_at else None,
+            merged_at_us=us(fact.merged_at) if fact.merged_at else None,
+            merge_commit_sha=fact.merge_commit_sha,
+            reverts_number=reverts,
+            read_at_us=us(now),
+        )
+    )
+    session.flush()
+    remember_heads(session, key, [fact.head_sha])
+
+
+def remember_heads(session: Session, key: PullKey, shas: Iterable[str]) -> None:
+    """Remember shas that were a pull's head at some time: an event may tell one that nobody can read any more."""
+    rows = [
+        {"account_id": key.account_id, "repository_id": key.repository_id, "number": key.number, "sha": sha}
+        for sha in sorted({sha for sha in shas if sha})
+    ]
+    if rows:
+        session.connection().execute(ADD_HEAD, rows)
+
+
+def save_commits(session: Session, key: PullKey, commits: Sequence[CommitFact]) -> None:
+    """Replace a pull's commits by those that GitHub lists now."""
+    session.exec(delete(PullCommit).where(_of(PullCommit, key)))
+    session.add_all(
+        PullCommit(
+            account_id=key.account_id,
+            repository_id=key.repository_id,
+            number=key.number,
+            sha=sha,
+            committed_at_us=us(committed_at),
+        )
+        for sha, committed_at in {commit.sha: commit.committed_at for commit in commits}.items()
+    )
+    session.flush()
+
+
+def pull_of(session: Session, key: PullKey) -> Pull | None:
+    return session.get(Pull, (key.account_id, key.repository_id, key.number))
+
+
+def reverted_at(session: Session, key: PullKey) -> datetime | None:
+    """When the first merged pull that reverts this one was merged."""
+    query = (
+        select(Pull.merged_at_us)
+        .where(
+            Pull.account_id == key.account_id,
+            Pull.repository_id == key.repository_id,
+            Pull.reverts_number == key.number,
+            col(Pull.merged_at_us).is_not(None),
+        )
+        .order_by(col(Pull.merged_at_us))
+        .limit(1)
+    )
+    found = session.exec(query).first()
+    return instant(found) if found is not None else None
+
+
+def candidates(
+    session: Session, job: WorkflowJob, *, numbers: Iterable[int | None], shas: Iterable[str | None], branch: str | None
+) -> list[PullFacts]:
+    """Every pull of the job's repository that shares a number, a head or commit, or the branch with it."""
+    wanted = {number for number in numbers if number is not None}
+    known = [sha for sha in shas if sha]
+    for table in (PullHead, PullCommit):
+        query = select(table.number).where(
+            table.account_id == job.account_id, table.repository_id == job.repository_id, col(table.sha).in_(known)
+        )
+        wanted.update(session.exec(query) if known else ())
+    here = and_(col(Pull.account_id) == job.account_id, col(Pull.repository_id) == job.repository_id)
+    which = [col(Pull.number).in_(wanted)] + ([col(Pull.head_ref) == branch] if branch else [])
+    found = session.exec(select(Pull).where(here, or_(*which)).order_by(col(Pull.number)))
+    return [_facts(session, pull, known) for pull in found]
+
+
+def _facts(session: Session, pull: Pull, shas: Sequence[str]) -> PullFacts:
+    """A pull for matching; of its heads and commits only the asked ones, since it may have hundreds."""
+    key = PullKey(pull.account_id, pull.repository_id, pull.number)
+    heads = session.exec(select(PullHead.sha).where(_of(PullHead, key), col(PullHead.sha).in_(shas))) if shas else ()
+    commits = (
+        session.exec(
+            select(PullCommit.sha, PullCommit.committed_at_us).where(
+                _of(PullCommit, key), col(PullCommit.sha).in_(shas)
+            )
+        )
+        if shas
+        else ()
+    )
+    return PullFacts(
+        number=PullNumber(pull.number),
+        head_ref=pull.head_ref,
+        base_ref=pull.base_ref,
+        same_repository=pull.head_repository_id == pull.repository_id,
+        created_at=instant(pull.created_at_us),
+        closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
+        heads=frozenset(heads),
+        commits={sha: instant(at) for sha, at in commits},
+    )
+
+
+def jobs_touching(session: Session, key: PullKey) -> list[str]:
+    """The workflow jobs whose agent runs this pull could own, by any evidence."""
+    pull = pull_of(session, key)
+    if pull is None:
+        return []
+    heads = set(session.exec(select(PullHead.sha).where(_of(PullHead, key))))
+    commits = set(session.exec(select(PullCommit.sha).where(_of(PullCommit, key))))
+    made = select(CommitMade.workflow_job_id).where(
+        CommitMade.account_id == key.account_id,
+        CommitMade.repository_id == key.repository_id,
+        col(CommitMade.sha).in_(commits),
+    )
+    same = or_(
+        col(WorkflowJob.ref).in_([f"refs/pull/{key.number}/merge", f"refs/pull/{key.number}/head"]),
+        col(WorkflowJob.ref) == f"refs/heads/{pull.head_ref}",
+        col(WorkflowJob.pull_number) == key.number,
+        col(WorkflowJob.run_head_sha).in_(heads | commits),
+        col(WorkflowJob.id).in_(made),
+    )
+    here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
+    return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
+
+
+def _of(table: type[PullHead | PullCommit], key: PullKey) -> ColumnElement[bool]:
+    return and_(
+        col(table.account_id) == key.account_id,
+        col(table.repository_id) == key.repository_id,
+        col(table.number) == key.number,
+    )

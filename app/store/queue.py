@@ -1,0 +1,114 @@
+"""The queue: jobs in lanes. Owns the statements on `job` and `lane`; knows nothing of what a job means.
+
+A lane is one thing at a time: it is claimed with a lease and a fencing token that only grows, and its jobs are
+done in the order they came. Deliveries never overtake each other, even while an earlier one waits for its next
+try; the other kinds read the present state and may. One code for SQLite and PostgreSQL.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from app.store.keys import new_key, us
+
+WAITING, RUNNING, DONE, DEAD = range(4)
+DELIVERY = "delivery"
+# A debounced kind keeps the due time of the one that waits already, so that a stream of changes cannot starve it.
+DEBOUNCED = frozenset({"publish"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A thing to do at `run_at` or later (aware UTC).
+
+    `dedupe` tells, within the account, which job is the same as one that waits already.
+    """
+
+    account_id: int
+    lane: str
+    kind: str
+    dedupe: str
+    args: dict[str, Any]
+    run_at: datetime
+
+    def __post_init__(self) -> None:
+        if not self.lane.startswith(f"{self.account_id}/"):
+            raise ValueError(f"the lane {self.lane} is not one of account {self.account_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as its story sees it. `attempts` counts this one too."""
+
+    id: str
+    account_id: int
+    lane: str
+    kind: str
+    args: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+
+
+def enqueue(session: Session, new: NewJob, now: datetime) -> None:
+    """Add a job within the caller's transaction, or fold it into the waiting one with the same `dedupe`.
+
+    The folded job has the newer arguments and the earlier due time (a debounced kind keeps the one it has).
+    """
+    enqueue_all(session, [new], now)
+
+
+def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None:
+    """As `enqueue`, in two statements. Lanes are touched in one order, so that writers cannot deadlock on them."""
+    if not jobs:
+        return
+    connection = session.connection()
+    connection.execute(INSERT_JOB, [_job_row(new, us(now)) for new in jobs])
+    connection.execute(WAKE_LANE, _lane_rows(jobs))
+    session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
+
+
+def _job_row(new: NewJob, now_us: int) -> dict[str, Any]:
+    return {
+        "id": new_key(),
+        "account_id": new.account_id,
+        "lane": new.lane,
+        "kind": new.kind,
+        "dedupe": f"{new.account_id}/{new.dedupe}",
+        "args": json.dumps(new.args, separators=(",", ":")),
+        "run_at_us": us(new.run_at),
+        "now_us": now_us,
+        "debounced": new.kind in DEBOUNCED,
+    }
+
+
+def _lane_rows(jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
+    earliest: dict[str, NewJob] = {}
+    for new in jobs:
+        if new.lane not in earliest or new.run_at < earliest[new.lane].run_at:
+            earliest[new.lane] = new
+    return [
+        {"lane": lane, "account_id": new.account_id, "next_at_us": us(new.run_at)}
+        for lane, new in sorted(earliest.items())
+    ]
+
+
+INSERT_JOB = text("""
+    INSERT INTO job (id, account_id, lane, kind, dedupe, args, run_at_us, attempts, state, error, created_at_us)
+    VALUES (:id, :account_id, :lane, :kind, :dedupe, :args, :run_at_us, 0, 0, '', :now_us)
+    ON CONFLICT (dedupe) WHERE state = 0 DO UPDATE SET
+        args = excluded.args,
+        run_at_us = CASE WHEN NOT :debounced AND excluded.run_at_us < job.run_at_us
+                         THEN excluded.run_at_us ELSE job.run_at_us END
+""")
+# Too early a `next_at_us` costs one idle claim; too late a one would lose a job: so it only ever moves forward here.
+WAKE_LANE = text("""
+    INSERT INTO lane (key, account_id, next_at_us, lease_until_us, fence)
+    VALUES (:lane, :account_id, :next_at_us, 0, 0)
+    ON CONFLICT (key) DO UPDATE SET next_at_us =
+        CASE WHEN lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
+             THEN excluded.next_at_us ELSE lane.next_at_us END
+""")

@@ -1,0 +1,91 @@
+"""Fixtures for every test: a fresh migrated `database` on SQLite and on PostgreSQL, and `sqlite` for one alone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.database import Database
+from app.store.keys import new_key
+from app.store.migrations import migrate
+from tests.databases import MISSING, SharedPostgres, find_binaries, new_home
+
+POSTGRES_HOME = "MERGEMETER_TEST_POSTGRES_HOME"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The controller decides on the place before its workers start, and they inherit it.
+    if not hasattr(config, "workerinput"):
+        os.environ[POSTGRES_HOME] = str(new_home())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        SharedPostgres(Path(os.environ.pop(POSTGRES_HOME))).stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(MISSING in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(MISSING, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with no connection to it; copy it."""
+    path = tmp_path_factory.mktemp("template") / "template.sqlite3"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> SharedPostgres:
+    """The run's PostgreSQL. Where it is missing the test is skipped, with CI=true it fails."""
+    if find_binaries() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    server = SharedPostgres(Path(os.environ[POSTGRES_HOME]))
+    server.ensure()
+    return server
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a fresh migrated SQLite file."""
+    path = tmp_path / "mergemeter.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres: SharedPostgres) -> Iterator[str]:
+    """The URL of a fresh migrated PostgreSQL database."""
+    name = f"test_{new_key()}"
+    postgres.create(name)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh migrated database; the test runs once on each kind."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh migrated database; the test runs once on each kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """A fresh migrated database on SQLite alone, for tests where the kind cannot matter."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.close()
