@@ -1,14 +1,16 @@
 # The one door. Every target sets up what it needs itself, from the lock files in requirements/.
+# Written for GNU make 3.81 and the BSD tools of macOS as well as for Linux.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format lock slice bench clean
+.PHONY: help setup demo test lint types format lock slice bench clean
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Install everything from the lock files into .venv
 
@@ -21,31 +23,38 @@ $(READY): requirements/dev.lock requirements/uv.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock requirements/uv.lock
 	@touch $@
 
-demo: $(READY) ## Run App, Action and a loopback GitHub together and show where to look (ONCE=1: print and exit)
-	@$(BIN)/python -m app demo $(if $(ONCE),--once)
+demo: $(READY) ## Run App, Action and a loopback GitHub and show where to look (ONCE=1: print and exit)
+	@$(BIN)/python -m app demo $(if $(ONCE),--once) $(ARGS)
 
-test: $(READY) ## Everything that must hold: lint, types, tests
-	@$(MAKE) --no-print-directory lint types
+test: lint types ## Everything that must hold: lint, types, tests (ARGS="-k words" passes on to pytest)
+	@echo "test: pytest $(ARGS)"
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(READY) ## Ruff, as lint and as format check
+lint: $(READY) ## Ruff as lint and as format check; zizmor on workflows and the Action
+	@echo "lint: ruff"
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
+	@echo "lint: zizmor"
+	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows action
 
 types: $(READY) ## mypy, strict
+	@echo "types: mypy"
 	@$(BIN)/mypy
 
 format: $(READY) ## Rewrite the code in the house format
 	@$(BIN)/ruff check -q --fix . || true
 	@$(BIN)/ruff format -q .
 
-lock: $(READY) ## Renew the lock files (versions and hashes; no index host in them)
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/uv.in -o requirements/uv.lock
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/app.lock
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.lock
+lock: $(READY) ## Renew the lock files: versions and hashes, no host (ARGS="--upgrade" takes the newest)
+	@$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.lock
+	@$(COMPILE) $(ARGS) pyproject.toml -o requirements/app.lock
+	@$(COMPILE) $(ARGS) pyproject.toml --group dev -o requirements/dev.lock
+
+slice: $(READY) ## Cut GitHub's API description down to what we call (needs npm; ARGS=--check only compares)
+	@$(BIN)/python scripts/github_openapi_slice.py $(ARGS)
 
 bench: $(READY) ## Measure what docs/performance.md reports
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove everything that setup and runs created
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules
