@@ -10,7 +10,9 @@ import pytest
 from app.store.database import Database
 from app.store.keys import new_key
 from app.store.migrations import migrate
-from tests.databases import MISSING, SharedPostgres, find_binaries, new_home
+from tests import optional
+from tests import optional
+from tests.databases import SharedPostgres, find_binaries, new_home
 
 POSTGRES_HOME = "MERGEMETER_TEST_POSTGRES_HOME"
 
@@ -26,10 +28,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         SharedPostgres(Path(os.environ.pop(POSTGRES_HOME))).stop()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    optional.check_markers(item)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
-    if any(MISSING in str(report.longrepr) for report in skipped):
-        terminalreporter.write_line(MISSING, red=True, bold=True)
+    optional.summarize(terminalreporter)
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +47,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> SharedPostgres:
     """The run's PostgreSQL. Where it is missing the test is skipped, with CI=true it fails."""
-    if find_binaries() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+    optional.need("PostgreSQL", find_binaries() is not None, MISSING)
     server = SharedPostgres(Path(os.environ[POSTGRES_HOME]))
     server.ensure()
     return server

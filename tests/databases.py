@@ -19,7 +19,7 @@ import psycopg
 
 from app.store.migrations import migrate
 
-MISSING = "postgresql tests skipped: no initdb found; apt install postgresql"
+MISSING = "no initdb found; install the server (Debian: apt-get install postgresql)"
 
 
 def find_binaries() -> Path | None:
@@ -81,7 +81,7 @@ class SharedPostgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         binaries = find_binaries()
-        assert binaries is not None, MISSING
+        assert binaries is not None
         owner = _unprivileged().pw_name if os.geteuid() == 0 else None
         subprocess.run(
             [str(binaries / program), *arguments],

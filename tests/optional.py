@@ -6,24 +6,16 @@ nothing may be missing: the test fails instead, so a green CI never hides a skip
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 Skipped, Failed = pytest.skip.Exception, pytest.fail.Exception
 PREFIX = "optional part missing: "
 ROOT = Path(__file__).resolve().parents[1]
-NPM = ROOT / ".cache" / "npm" / "node_modules"
-
-
-class _Terminal(Protocol):
-    stats: Mapping[str, list[object]]
-
-    def section(self, title: str) -> None: ...
-    def line(self, msg: str) -> None: ...
+NPM = ROOT / ".cache" / "openapi" / "node_modules"
 
 
 def need(name: str, found: bool, how: str) -> None:
@@ -57,8 +49,8 @@ PARTS: dict[str, Part] = {
     "node": Part(_program("node"), "install Node.js 20 or newer"),
     "git": Part(_program("git"), "install git"),
     "act": Part(lambda: (ROOT / ".venv" / "bin" / "act").exists() or _program("act")(), "run `make setup`"),
-    "webhook examples": Part((NPM / "@octokit/webhooks-examples").is_dir, "run `make npm`"),
-    "GitHub's OpenAPI description": Part((NPM / "@octokit/openapi").is_dir, "run `make npm`"),
+    "webhook examples": Part((NPM / "@octokit/webhooks-examples").is_dir, "run `make slice`"),
+    "GitHub's OpenAPI description": Part((NPM / "@octokit/openapi").is_dir, "run `make slice`"),
 }
 
 
@@ -70,7 +62,7 @@ def check_markers(item: pytest.Item) -> None:
         need(name, part.found(), part.how)
 
 
-def skipped_parts(reports: list[object]) -> Iterator[str]:
+def skipped_parts(reports: Sequence[object]) -> Iterator[str]:
     """The distinct `name: how` of skip reports that `need` made."""
     seen: set[str] = set()
     for report in reports:
@@ -82,7 +74,7 @@ def skipped_parts(reports: list[object]) -> Iterator[str]:
             yield part
 
 
-def summarize(terminal: _Terminal) -> None:
+def summarize(terminal: pytest.TerminalReporter) -> None:
     """List each skipped part and how to get it, after the run."""
     parts = list(skipped_parts(terminal.stats.get("skipped", [])))
     if parts:
