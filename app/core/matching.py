@@ -40,7 +40,8 @@ class RunFacts:
     event_name: str  # signed
     actor_id: int  # signed
     default_branch: str
-    at: datetime  # GitHub's start of the run; where it is not known, the claimed one
+    event_at: datetime  # when GitHub created the run; where it is not known, the claimed start
+    at: datetime  # when this attempt started; where it is not known, the claimed start
     recorded_by_github: bool
     head_sha: str | None = None
     event: str | None = None
@@ -138,8 +139,8 @@ def _by_event(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
         pull
         for pull in pulls
         if pull.number == run.named_pull
-        and pull.created_at <= run.at
-        and (pull.closed_at is None or run.at < pull.closed_at)
+        and pull.created_at <= run.event_at
+        and (pull.closed_at is None or run.event_at < pull.closed_at)
     ]
 
 

@@ -57,9 +57,9 @@ def dollars_text(amount: NanoUsd) -> str:
     """What people read: "$3.20"; below one cent two significant digits ("$0.0042"); negative "−$1.00"."""
     sign = "−" if amount < 0 else ""
     value = abs(usd(amount))
-    if value and value < Decimal("0.01"):
-        digits = -value.adjusted() + 1
-        shown = value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
-    else:
-        shown = value.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
+    cent = Decimal("0.01")
+    step = Decimal(1).scaleb(value.adjusted() - 1) if 0 < value < cent else cent
+    shown = value.quantize(step, rounding=ROUND_HALF_EVEN)
+    if shown >= cent:
+        shown = shown.quantize(cent)
     return f"{sign}${shown:,f}"

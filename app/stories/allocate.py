@@ -1,0 +1,272 @@
+"""A pull changed, or an agent run was recorded: find where its cost belongs and move it there.
+
+Facts are written first, in a transaction of their own; then every agent run that they could concern is settled in
+another one. So whichever of two facts comes last settles with both in sight, and any order gives the same books.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, delete, select
+
+from app.core.events import PullEvent
+from app.core.facts import AgentRunKey, PullFact, PullNumber, WorkflowRunFact
+from app.core.ledger import Book, Place, moves
+from app.core.matching import Match, RunFacts, branch_of, match, signed_pull
+from app.store.accounts import repository_of, save_repository
+from app.store.books import holding, post
+from app.store.keys import instant, us
+from app.store.pulls import (
+    PullKey,
+    candidates,
+    jobs_touching,
+    pull_of,
+    remember_heads,
+    save_commits,
+    save_pull,
+)
+from app.store.queue import Job, NewJob, enqueue
+from app.store.tables import AgentRun, CommitMade, Repository, Tie, WorkflowJob
+from app.world import World
+
+ABANDONED_AFTER = timedelta(days=14)
+READ_AGAIN_ON = frozenset(
+    {
+        "opened", "reopened", "synchronize", "closed", "edited", "ready_for_review", "converted_to_draft",
+        "locked", "unlocked", "enqueued", "dequeued", "auto_merge_enabled",
+    }
+)  # fmt: skip
+
+
+def on_pull(event: PullEvent, world: World) -> None:
+    """A pull_request delivery: remember its heads, read the pull as it is now, settle what it could concern."""
+    if event.action not in READ_AGAIN_ON:
+        return
+    key = PullKey(event.account_id, event.repository.repository_id, event.number)
+    with world.db.transaction() as session:
+        if repository_of(session, key.account_id, key.repository_id) is None:
+            save_repository(session, key.account_id, event.repository, world.now())
+        remember_heads(session, key, event.head_shas)
+    read_pull(world, key)
+    settle_around(world, key)
+
+
+def place(job: Job, world: World) -> None:
+    """An agent run was recorded: read GitHub's record of its workflow run, and settle it."""
+    account_id, job_id = job.account_id, str(job.args["workflow_job_id"])
+    with world.db.reading() as session:
+        workflow_job = session.get(WorkflowJob, job_id)
+    if workflow_job is None or workflow_job.account_id != account_id:
+        return
+    workflow_job = _with_run_record(world, workflow_job)
+    named = signed_pull(workflow_job.ref) or workflow_job.pull_number
+    if named:
+        key = PullKey(account_id, workflow_job.repository_id, named)
+        with world.db.reading() as session:
+            known = pull_of(session, key)
+        if known is None:
+            read_pull(world, key)
+    settle(world, account_id, [job_id])
+
+
+def read_pull(world: World, key: PullKey) -> None:
+    """Read a pull and its commits from GitHub and keep them. A pull that GitHub does not know changes nothing."""
+    with world.db.reading() as session:
+        repository = repository_of(session, key.account_id, key.repository_id)
+    github = world.client(key.account_id)
+    if repository is None or github is None:
+        return
+    fact = github.read_pull(repository.owner, repository.name, key.number)
+    if fact is None:
+        return
+    commits = github.read_pull_commits(repository.owner, repository.name, key.number)
+    with world.db.transaction() as session:
+        save_pull(session, key, fact, reverted_number(repository, fact), world.now())
+        save_commits(session, key, commits)
+
+
+def reverted_number(repository: Repository, pull: PullFact) -> int | None:
+    """The pull that this one reverts, as GitHub's Revert button writes it: branch and body must agree."""
+    branch = re.match(r"revert-([1-9][0-9]{0,9})-", pull.head_ref)
+    if not branch:
+        return None
+    full_name = re.escape(f"{repository.owner}/{repository.name}")
+    body = re.search(rf"^Reverts (?:{full_name})?#{branch[1]}\s*$", pull.body, re.MULTILINE | re.IGNORECASE)
+    return int(branch[1]) if body else None
+
+
+def settle_around(world: World, key: PullKey) -> None:
+    """Settle every agent run that a pull could own, and bring what stands on the pull up to date."""
+    with world.db.reading() as session:
+        touched = jobs_touching(session, key)
+        pull = pull_of(session, key)
+    settle(world, key.account_id, touched)
+    with world.db.transaction() as session:
+        ask_to_publish(world, session, key)
+        if pull is not None and pull.reverts_number is not None:
+            ask_to_publish(world, session, PullKey(key.account_id, key.repository_id, pull.reverts_number))
+
+
+def settle(world: World, account_id: int, workflow_job_ids: Sequence[str]) -> None:
+    """Bring the cost of each job's agent runs to where the evidence says it belongs. Repeating it changes nothing."""
+    for job_id in workflow_job_ids:
+        with world.db.transaction() as session:
+            workflow_job = session.get(WorkflowJob, job_id)
+            if workflow_job is not None and workflow_job.account_id == account_id:
+                _settle_job(world, session, workflow_job)
+
+
+def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
+    query = (
+        select(AgentRun)
+        .where(AgentRun.account_id == job.account_id, AgentRun.workflow_job_id == job.id)
+        .order_by(col(AgentRun.id))
+        .with_for_update()
+    )
+    agent_runs = session.exec(query).all()
+    repository = repository_of(session, job.account_id, job.repository_id)
+    facts = run_facts(job, repository.default_branch if repository else "")
+    found = match(
+        facts,
+        candidates(
+            session,
+            job,
+            numbers=[signed_pull(job.ref), job.pull_number],
+            shas=[facts.head_sha, *facts.commits_made],
+            branch=branch_of(facts),
+        ),
+    )
+    target = _target(found, facts.at, world.now())
+    for agent_run in agent_runs:
+        for number in _move(session, agent_run, found, target, world.now()):
+            ask_to_publish(world, session, PullKey(job.account_id, job.repository_id, number))
+    if agent_runs and target.book is Book.UNATTRIBUTED:
+        enqueue(session, _look_again(job, facts.at), world.now())
+
+
+def run_facts(job: WorkflowJob, default_branch: str) -> RunFacts:
+    """What is known of the workflow run of a job, for matching."""
+    created, started = job.run_created_at_us, job.run_started_at_us
+    return RunFacts(
+        ref=job.ref,
+        event_name=job.event_name,
+        actor_id=job.actor_id,
+        default_branch=default_branch,
+        event_at=instant(job.started_at_us if created is None else created),
+        at=instant(job.started_at_us if started is None else started),
+        recorded_by_github=job.run_state == "read",
+        head_sha=job.run_head_sha,
+        event=job.run_event,
+        run_actor_id=job.run_actor_id,
+        named_pull=PullNumber(job.pull_number) if job.pull_number else None,
+        commits_made=frozenset(json.loads(job.commits_made)),
+    )
+
+
+def _target(found: Match, at: datetime, now: datetime) -> Place:
+    if found.number is not None:
+        return Place(Book.PULL, found.number)
+    if not found.tied and now >= at + ABANDONED_AFTER:
+        return Place(Book.ABANDONED)
+    return Place(Book.UNATTRIBUTED)
+
+
+def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, now: datetime) -> set[int]:
+    """Move one agent run's cost to its target; returns the pulls whose cost this changes."""
+    key = AgentRunKey(agent_run.account_id, agent_run.repository_id, agent_run.id)
+    entries = moves(holding(session, key), [(target, 1)])
+    post(session, key, entries, found.note, now)
+    before = _tied_to(session, agent_run)
+    after = {found.number} if found.number is not None else set()
+    if before == after and not entries and agent_run.evidence == (found.evidence or ""):
+        return set()
+    session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
+    if found.number is not None and found.evidence is not None:
+        session.add(
+            Tie(
+                account_id=agent_run.account_id,
+                agent_run_id=agent_run.id,
+                repository_id=agent_run.repository_id,
+                number=found.number,
+                evidence=found.evidence.value,
+                note=found.note,
+            )
+        )
+    agent_run.evidence = found.evidence.value if found.evidence else ""
+    agent_run.evidence_note = found.note
+    agent_run.tied_pulls = json.dumps(found.tied)
+    session.add(agent_run)
+    session.flush()
+    return before | after
+
+
+def _tied_to(session: Session, agent_run: AgentRun) -> set[int]:
+    query = select(Tie.number).where(Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id)
+    return set(session.exec(query))
+
+
+def _look_again(job: WorkflowJob, at: datetime) -> NewJob:
+    """Cost that still has no pull after 14 days is abandoned; somebody must look then."""
+    return NewJob(
+        account_id=job.account_id,
+        lane=f"{job.account_id}/{job.repository_id}/run/{job.run_id}",
+        kind="place",
+        dedupe=f"abandon:{job.id}",
+        args={"workflow_job_id": job.id},
+        run_at=at + ABANDONED_AFTER,
+    )
+
+
+def ask_to_publish(world: World, session: Session, key: PullKey) -> None:
+    """Have the pull's check and comment put, a little later, so that changes that come together cost one write."""
+    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
+    due = world.now() + timedelta(seconds=world.settings.debounce_s)
+    enqueue(
+        session,
+        NewJob(
+            account_id=key.account_id,
+            lane=lane,
+            kind="publish",
+            dedupe=f"publish:{lane}",
+            args={"repository_id": key.repository_id, "number": key.number},
+            run_at=due,
+        ),
+        world.now(),
+    )
+
+
+def _with_run_record(world: World, job: WorkflowJob) -> WorkflowJob:
+    """The job with GitHub's own record of its run, read once; "gone" if GitHub knows no such run."""
+    github = world.client(job.account_id)
+    if job.run_state == "unread" and github is not None:
+        with world.db.reading() as session:
+            repository = repository_of(session, job.account_id, job.repository_id)
+        if repository is None:
+            raise LookupError(
+                f"repository {job.repository_id} is not known yet: its event or the hourly refresh brings it"
+            )
+        run = github.read_workflow_run(repository.owner, repository.name, job.run_id, job.run_attempt)
+        with world.db.transaction() as session:
+            job = session.get_one(WorkflowJob, job.id)
+            _keep_run_record(session, job, run)
+    return job
+
+
+def _keep_run_record(session: Session, job: WorkflowJob, run: WorkflowRunFact | None) -> None:
+    job.run_state = "read" if run else "gone"
+    if run:
+        job.run_head_sha = run.head_sha
+        job.run_head_branch = run.head_branch
+        job.run_event = run.event
+        job.run_actor_id = run.actor_id
+        job.run_path = run.path
+        job.run_created_at_us = us(run.created_at)
+        job.run_started_at_us = us(run.started_at)
+    session.add(job)
+    for sha in json.loads(job.commits_made):
+        session.merge(
+            CommitMade(account_id=job.account_id, repository_id=job.repository_id, sha=sha, workflow_job_id=job.id)
+        )
+    session.flush()
