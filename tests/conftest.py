@@ -11,7 +11,6 @@ from app.store.database import Database
 from app.store.keys import new_key
 from app.store.migrations import migrate
 from tests import optional
-from tests import optional
 from tests.databases import SharedPostgres, find_binaries, new_home
 
 POSTGRES_HOME = "MERGEMETER_TEST_POSTGRES_HOME"
@@ -47,7 +46,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> SharedPostgres:
     """The run's PostgreSQL. Where it is missing the test is skipped, with CI=true it fails."""
-    optional.need("PostgreSQL", find_binaries() is not None, MISSING)
+    optional.need("PostgreSQL", find_binaries() is not None, "no initdb found (Debian: apt-get install postgresql)")
     server = SharedPostgres(Path(os.environ[POSTGRES_HOME]))
     server.ensure()
     return server
