@@ -1,0 +1,107 @@
+"""Unit prices as exact integer ratios, and the charges they make. Refuses floats; rounds once for each charge."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from app.core.money import NANO_PER_USD, NanoUsd
+from app.core.usage import ModelCall, Tokens
+
+
+class Charge(StrEnum):
+    """What one model call can be charged for: one token class, or one server tool."""
+
+    INPUT = "input"
+    CACHE_READ = "cache_read"
+    CACHE_WRITE_5M = "cache_write_5m"
+    CACHE_WRITE_1H = "cache_write_1h"
+    CACHE_WRITE_OTHER = "cache_write_other"
+    OUTPUT = "output"  # reasoning included, unless the list prices it apart
+    REASONING = "reasoning"
+    WEB_SEARCH = "web_search"
+    REQUEST = "request"
+
+
+CHARGES = tuple(Charge)
+
+
+class Rate(NamedTuple):
+    """Nano-USD for one unit, as `numerator / denominator` in lowest terms."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, dollars: Decimal, units: int) -> "Rate":
+        """The rate of so many dollars for so many units (a price list's "per million tokens")."""
+        exact = Fraction(dollars) * NANO_PER_USD / units
+        return cls(exact.numerator, exact.denominator)
+
+    def charge(self, count: int) -> NanoUsd:
+        """The charge for `count` units, rounded half-even to nano-USD."""
+        whole, rest = divmod(count * self.numerator, self.denominator)
+        if rest * 2 > self.denominator or (rest * 2 == self.denominator and whole & 1):
+            whole += 1
+        return NanoUsd(whole)
+
+
+NOTHING = Rate(0, 1)
+
+
+class Priced(NamedTuple):
+    """A priced model call: `charges` follow the order of CHARGES and sum to `cost`. No cost: the list has no price."""
+
+    cost: NanoUsd | None
+    charges: tuple[NanoUsd, ...] = ()
+
+
+UNPRICED = Priced(None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrices:
+    """What one model costs in one window of time: a row of rates (in the order of CHARGES) for each price tier.
+
+    A call is priced by row `n`, where `n` counts the `tier_starts` (in tokens, ascending) below its whole prompt,
+    cached tokens included: a tier applies to all tokens of the call, not to those above its start.
+    """
+
+    tier_starts: tuple[int, ...]
+    rows: tuple[tuple[Rate, ...], ...]
+    reasoning_apart: bool = False
+
+    def rates(self, prompt_tokens: int) -> tuple[Rate, ...]:
+        """The rates for a call with so many prompt tokens."""
+        return self.rows[bisect_left(self.tier_starts, prompt_tokens)]
+
+    def price(self, call: ModelCall) -> Priced:
+        """Charge one model call."""
+        tokens = call.tokens
+        counts = self._counts(tokens, call.web_searches)
+        rates = self.rates(tokens.prompt) if self.tier_starts else self.rows[0]
+        # Most prices are whole nano-dollars a token: those need no rounding.
+        charges = tuple(
+            [
+                NanoUsd(count * rate[0]) if rate[1] == 1 else rate.charge(count)
+                for count, rate in zip(counts, rates, strict=True)
+            ]
+        )
+        return Priced(NanoUsd(sum(charges)), charges)
+
+    def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
+        apart = tokens.reasoning if self.reasoning_apart else 0
+        return (
+            tokens.input,
+            tokens.cache_read,
+            tokens.cache_write_5m,
+            tokens.cache_write_1h,
+            tokens.cache_write_other,
+            tokens.output - apart,
+            apart,
+            web_searches,
+            1,
+        )
