@@ -1,0 +1,29 @@
+"""What stands on GitHub through us: the intent first, then the id and what it says. One row for each thing."""
+
+import hashlib
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.store.keys import us
+from app.store.tables import Effect
+
+
+def effect_of(session: Session, account_id: int, key: str) -> Effect | None:
+    return session.get(Effect, (account_id, key))
+
+
+def write_effect(session: Session, effect: Effect, now: datetime) -> None:
+    """Keep an effect as it is now."""
+    effect.updated_at_us = us(now)
+    session.merge(effect)
+    session.flush()
+
+
+def fingerprint(*texts: str) -> str:
+    """SHA-256 over texts, each with its length, so that nothing can slide from one into the next."""
+    digest = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        digest.update(f"{len(raw)}:".encode() + raw)
+    return digest.hexdigest()
