@@ -17,7 +17,7 @@ ALLOWED = {
     "core": {"core"},
     "store": {"store", "core"},
     "github": {"github", "core"},
-    "oidc": {"core"},
+    "oidc": {"oidc", "core"},
     "settings": {"core"},
     "world": {"settings", "store", "github", "oidc", "core"},
     "stories": {"github", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
@@ -27,7 +27,7 @@ ALLOWED = {
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything
-CORE_MAY_USE = {"genai_prices", "yaml", "jsonschema_rs", "jinja2", "markupsafe"}
+CORE_MAY_USE = {"genai_prices", "pydantic", "yaml", "jsonschema_rs", "jinja2", "markupsafe"}
 
 
 @cache
