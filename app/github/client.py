@@ -1,0 +1,90 @@
+"""What stories may ask of GitHub and put there, as one installation. It only hands on: the doing is next door.
+
+Every method may raise Later, Refused and GitHubFailed.
+"""
+
+from app.core.facts import CommitFact, PullFact, RepositoryFact, WorkflowRunFact
+from app.core.report.values import CheckOutput
+from app.github import read
+from app.github.checks import put_check
+from app.github.comments import put_comment
+from app.github.connection import Connection, Place
+from app.github.issues import put_issue
+from app.github.put import Authorship, Put
+
+MOST_COMMITS = 250  # GitHub lists no more of a pull
+MOST_FILES = 300
+
+
+class GitHubClient:
+    """Reads give core facts, or None for what is not there. Puts repeat without effect."""
+
+    def __init__(self, connection: Connection, app_id: int, bots: set[int]) -> None:
+        self._connection = connection
+        self._app_id = app_id
+        self._authorship = Authorship(app_id, bots)
+
+    def read_repositories(self) -> list[RepositoryFact]:
+        """Every repository that the installation covers."""
+        pages = self._connection.pages("/installation/repositories", inside="repositories")
+        return [read.repository(body) for body in pages]
+
+    def read_repository(self, owner: str, name: str) -> RepositoryFact | None:
+        body = self._connection.find(self._at(owner, name).path())
+        return None if body is None else read.repository(body)
+
+    def read_pull(self, owner: str, name: str, number: int) -> PullFact | None:
+        """The pull as it stands now; merged when it has a merge time, whatever else it claims."""
+        body = self._connection.find(self._at(owner, name).path("pulls", number))
+        return None if body is None else read.pull(body)
+
+    def read_pull_commits(self, owner: str, name: str, number: int) -> list[CommitFact]:
+        """The pull's commits, oldest first, at most 250. Refused(404) without the pull."""
+        path = self._at(owner, name).path("pulls", number, "commits")
+        return [read.commit(body) for body in self._connection.pages(path, most=MOST_COMMITS)]
+
+    def read_pull_files(self, owner: str, name: str, number: int) -> list[str]:
+        """Paths in the pull's diff that stand at its head (removed ones cannot be annotated), at most 300 looked at."""
+        path = self._at(owner, name).path("pulls", number, "files")
+        files = self._connection.pages(path, most=MOST_FILES)
+        return [body["filename"] for body in files if body.get("status") != "removed"]
+
+    def read_workflow_run(self, owner: str, name: str, run_id: int, attempt: int) -> WorkflowRunFact | None:
+        """GitHub's record of one attempt (from 1) of a run."""
+        body = self._connection.find(self._at(owner, name).path("actions", "runs", run_id, "attempts", attempt))
+        return None if body is None else read.workflow_run(body)
+
+    def read_file(self, owner: str, name: str, path: str, ref: str) -> str | None:
+        """A file's text at a ref ("" for the default branch); None for what is no readable file up to 1 MB."""
+        try:
+            where = self._at(owner, name).path("contents", *path.split("/"))
+        except ValueError:
+            return None
+        return read.file_text(self._connection.find(where, {"ref": ref} if ref else None))
+
+    def put_check(
+        self,
+        owner: str,
+        name: str,
+        head_sha: str,
+        output: CheckOutput,
+        external_id: str,
+        known_id: int | None,
+        *,
+        force: bool = False,
+    ) -> int:
+        """Make our check run on the commit say `output`; its id. See checks.py."""
+        return put_check(self._at(owner, name), self._app_id, head_sha, output, external_id, known_id, force=force)
+
+    def put_comment(self, owner: str, name: str, number: int, body: str, marker: str, known_id: int | None) -> Put:
+        """Make our comment on the pull say `body`. See comments.py."""
+        return put_comment(self._at(owner, name), self._authorship, number, body, marker, known_id)
+
+    def put_issue(
+        self, owner: str, name: str, title: str, body: str, marker: str, known_id: int | None, label: str
+    ) -> Put:
+        """Make our issue say `title` and `body`. See issues.py."""
+        return put_issue(self._at(owner, name), self._authorship, title, body, marker, known_id, label)
+
+    def _at(self, owner: str, name: str) -> Place:
+        return Place(self._connection, owner, name)

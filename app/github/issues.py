@@ -1,0 +1,71 @@
+"""Our issues (the monthly summary): found by number, else by label, author and marker; edited in place.
+
+The label narrows the list on GitHub's side. The author is checked here and not there: GitHub's own filter by
+creator has been seen to miss bots on some hosts (https://github.com/renovatebot/renovate/issues/44730).
+"""
+
+from typing import Any
+
+from app.core.outcomes import Refused
+from app.github.connection import Place
+from app.github.put import Authorship, Put, same_text
+
+
+def put_issue(
+    place: Place,
+    authorship: Authorship,
+    title: str,
+    body: str,
+    marker: str,
+    known_id: int | None,
+    label: str,
+) -> Put:
+    """Make our issue say `title` and `body`, which holds `marker`. `known_id` and Put.id are its number.
+
+    Closed stays closed, and one that a person deleted stays away. Refused when GitHub keeps the old text.
+    """
+    if marker not in body:
+        raise ValueError("the body must hold its marker, or it will not be found again")
+    standing = _by_number(place, known_id) or _oldest(place, authorship, marker, label)
+    if standing is not None:
+        return _update(place, standing, title, body)
+    if known_id is not None:
+        return Put(None, "deleted_by_hand")
+    wanted = {"title": title, "body": body, "labels": [label]}
+    created = place.github.write("POST", place.path("issues"), wanted, creating=True)
+    authorship.learn(created)
+    kept = _oldest(place, authorship, marker, label) or created
+    return _put(kept, "created" if kept["number"] == created["number"] else "adopted")
+
+
+def _by_number(place: Place, number: int | None) -> dict[str, Any] | None:
+    # 410 also stands for issues that are disabled; the list that follows is refused then, too.
+    return None if number is None else place.github.find(place.path("issues", number))
+
+
+def _oldest(place: Place, authorship: Authorship, marker: str, label: str) -> dict[str, Any] | None:
+    """Our oldest marked issue; younger ones are closed, since an App cannot delete issues."""
+    found = place.github.pages(place.path("issues"), {"labels": label, "state": "all"})
+    is_marked = authorship.marked(marker)
+    ours = sorted((item for item in found if "pull_request" not in item and is_marked(item)), key=lambda i: i["number"])
+    for younger in ours[1:]:
+        if younger["state"] == "open":
+            path = place.path("issues", younger["number"])
+            place.github.write("PATCH", path, {"state": "closed", "state_reason": "not_planned"})
+    return ours[0] if ours else None
+
+
+def _update(place: Place, standing: dict[str, Any], title: str, body: str) -> Put:
+    if same_text(standing["title"], title) and same_text(standing.get("body"), body):
+        return _put(standing, "unchanged")
+    path = place.path("issues", standing["number"])
+    place.github.write("PATCH", path, {"title": title, "body": body})
+    # Over its size limit GitHub answers 200 and keeps the old body: only reading it back tells.
+    if not same_text(place.github.get(path).get("body"), body):
+        size = len(body.encode())
+        raise Refused(422, f"GitHub kept the issue's old text: {size} bytes are probably over its limit.")
+    return _put(standing, "updated")
+
+
+def _put(issue: dict[str, Any], state: Any) -> Put:
+    return Put(issue["number"], state, issue.get("html_url", ""))

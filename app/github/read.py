@@ -1,0 +1,105 @@
+"""GitHub's JSON → our facts. Tolerant: reads the few fields we use and needs no other to be there."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+from app.core.facts import (
+    CommitFact,
+    PullFact,
+    PullNumber,
+    PullState,
+    RepositoryFact,
+    RepositoryId,
+    WorkflowRunFact,
+)
+
+NOBODY = 0  # the author of a pull whose account is gone
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def repository(body: dict[str, Any]) -> RepositoryFact:
+    return RepositoryFact(
+        repository_id=RepositoryId(body["id"]),
+        owner=body["owner"]["login"],
+        name=body["name"],
+        default_branch=body.get("default_branch") or "",
+        visibility=body.get("visibility") or ("private" if body.get("private", True) else "public"),
+        archived=body.get("archived", False),
+        has_issues=body.get("has_issues", True),
+    )
+
+
+def pull(body: dict[str, Any]) -> PullFact:
+    head_repository = body["head"].get("repo")
+    return PullFact(
+        number=PullNumber(body["number"]),
+        title=body["title"],
+        body=body.get("body") or "",
+        state=_pull_state(body),
+        draft=body.get("draft") or False,
+        locked=body.get("locked") or False,
+        head_ref=body["head"]["ref"],
+        head_sha=body["head"]["sha"],
+        head_repository_id=RepositoryId(head_repository["id"]) if head_repository else None,
+        base_ref=body["base"]["ref"],
+        author_id=(body.get("user") or {}).get("id", NOBODY),
+        created_at=instant(body["created_at"]),
+        closed_at=_instant_or_none(body.get("closed_at")),
+        merged_at=_instant_or_none(body.get("merged_at")),
+        merge_commit_sha=body.get("merge_commit_sha"),
+    )
+
+
+def _pull_state(body: dict[str, Any]) -> PullState:
+    if body.get("merged_at"):
+        return PullState.MERGED
+    return PullState.OPEN if body["state"] == "open" else PullState.CLOSED
+
+
+def commit(body: dict[str, Any]) -> CommitFact:
+    people = (body["commit"].get("committer") or {}, body["commit"].get("author") or {})
+    dates = [person["date"] for person in people if person.get("date")]
+    return CommitFact(body["sha"], instant(dates[0]) if dates else EPOCH)
+
+
+def workflow_run(body: dict[str, Any]) -> WorkflowRunFact:
+    created_at = instant(body["created_at"])
+    return WorkflowRunFact(
+        run_id=body["id"],
+        run_attempt=body.get("run_attempt") or 1,
+        head_sha=body["head_sha"],
+        head_branch=body.get("head_branch"),
+        event=body["event"],
+        status=body.get("status") or "",
+        conclusion=body.get("conclusion"),
+        actor_id=(body.get("actor") or {}).get("id"),
+        created_at=created_at,
+        started_at=_instant_or_none(body.get("run_started_at")) or created_at,
+        path=_workflow_path(body.get("path") or ""),
+    )
+
+
+def _workflow_path(path: str) -> str:
+    # Of the repository itself: sometimes with "@ref", sometimes without. Elsewhere the ref tells it apart.
+    return path.partition("@")[0] if path.startswith(".github/") else path
+
+
+def file_text(body: object) -> str | None:
+    """A file's text; None for a folder, a submodule, or a file over 1 MB, which GitHub sends without content."""
+    if not isinstance(body, dict) or body.get("type") != "file" or body.get("encoding") != "base64":
+        return None
+    try:
+        return base64.b64decode(body["content"]).decode("utf-8", errors="replace")
+    except (binascii.Error, KeyError):
+        return None
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 instant as aware UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _instant_or_none(text: str | None) -> datetime | None:
+    return instant(text) if text else None
