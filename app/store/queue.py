@@ -62,12 +62,12 @@ def enqueue(session: Session, new: NewJob, now: datetime) -> None:
 
 
 def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None:
-    """As `enqueue`, in two statements. Lanes are touched in one order, so that writers cannot deadlock on them."""
+    """As `enqueue`, in two statements: lanes first and in one order, so that writers cannot deadlock on them."""
     if not jobs:
         return
     connection = session.connection()
+    connection.execute(WAKE_LANE, [row | {"now_us": us(now)} for row in _lane_rows(jobs)])
     connection.execute(INSERT_JOB, [_job_row(new, us(now)) for new in jobs])
-    connection.execute(WAKE_LANE, _lane_rows(jobs))
     session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
 
 
@@ -104,10 +104,11 @@ INSERT_JOB = text("""
         run_at_us = CASE WHEN NOT :debounced AND excluded.run_at_us < job.run_at_us
                          THEN excluded.run_at_us ELSE job.run_at_us END
 """)
-# Too early a `next_at_us` costs one idle claim; too late a one would lose a job: so it only ever moves forward here.
+# Too early a `next_at_us` costs one idle claim, too late a one would forget a job: here it only ever moves down.
+# The fence starts at the present, so that a lane which was pruned and comes back cannot repeat one.
 WAKE_LANE = text("""
     INSERT INTO lane (key, account_id, next_at_us, lease_until_us, fence)
-    VALUES (:lane, :account_id, :next_at_us, 0, 0)
+    VALUES (:lane, :account_id, :next_at_us, 0, :now_us)
     ON CONFLICT (key) DO UPDATE SET next_at_us =
         CASE WHEN lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
              THEN excluded.next_at_us ELSE lane.next_at_us END

@@ -355,6 +355,7 @@ class ConfigVersion(SQLModel, table=True):
 
 
 WAITING = text("state = 0")
+UNFINISHED = text("state < 2")
 BUSY = text("next_at_us IS NOT NULL")
 
 
@@ -376,7 +377,7 @@ class Job(SQLModel, table=True):
     """One thing to do. At most one job with the same `dedupe` waits at a time; a running one does not count."""
 
     __table_args__ = (
-        Index("ix_job_lane", "lane", "run_at_us", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("ix_job_lane", "lane", "run_at_us", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
         Index("uq_job_waiting", "dedupe", unique=True, sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_job_state", "state", "created_at_us"),
     )  # fmt: skip
@@ -411,6 +412,7 @@ class Bucket(SQLModel, table=True):
     blocked_until_us: int = _int(default=0)  # rate limits, primary or secondary
     next_write_at_us: int = _int(default=0)
     next_create_at_us: int = _int(default=0)
+    offered_until_us: int = _int(default=0)  # those who must wait are told distinct times, up to this one
     minute_us: int = _int(default=0)
     creates_in_minute: int = _int(default=0)
     hour_us: int = _int(default=0)

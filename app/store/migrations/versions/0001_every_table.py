@@ -93,7 +93,8 @@ TABLES = {
     """,
     "bucket": """
         account_id number | blocked_until_us number, next_write_at_us number, next_create_at_us number,
-        minute_us number, creates_in_minute number, hour_us number, creates_in_hour number, remaining number
+        offered_until_us number, minute_us number, creates_in_minute number, hour_us number,
+        creates_in_hour number, remaining number
     """,
     "commit_made": """
         account_id number, repository_id number, sha string, workflow_job_id string |
@@ -179,7 +180,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_balance_month", "balance", "account_id month", {}),
     ("ix_inbox_received_at_us", "inbox", "received_at_us", {}),
     ("ix_installation_installation_id", "installation", "installation_id", {}),
-    ("ix_job_lane", "job", "lane run_at_us id", {**waiting("state = 0")}),
+    ("ix_job_lane", "job", "lane run_at_us id", {**waiting("state < 2")}),
     ("ix_job_state", "job", "state created_at_us", {}),
     ("uq_job_waiting", "job", "dedupe", {"unique": True, **waiting("state = 0")}),
     ("ix_lane_next", "lane", "next_at_us", {**waiting("next_at_us IS NOT NULL")}),
