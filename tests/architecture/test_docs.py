@@ -1,0 +1,103 @@
+"""What the documents say is there: files, sections, commands, targets, settings, decisions."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from app.settings import READERS
+from tests.architecture.source import ROOT, files
+
+PAGES = [path for path in files() if path.suffix == ".md" and path.parts[:2] != ("tests", "data")]
+DECISIONS = [path for path in PAGES if re.fullmatch(r"docs/decisions/\d{4}-.*\.md", path.as_posix())]
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def page(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def anchors(path: Path) -> set[str]:
+    """GitHub's ids of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page(path)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def broken_links(path: Path) -> list[str]:
+    wrong = []
+    for target in filter(None, (one or other for one, other in LINK.findall(FENCE.sub("", page(path))))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = Path((path.parent / name).as_posix()) if name else path
+        there = (ROOT / linked).resolve()
+        has_anchors = bool(anchor) and there.suffix == ".md"
+        if not there.exists() or (has_anchors and anchor not in anchors(there.relative_to(ROOT))):
+            wrong.append(target)
+    return wrong
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_links_inside_the_repository_resolve(path: Path) -> None:
+    assert broken_links(path) == []
+
+
+def console_lines() -> set[str]:
+    blocks = (body for path in PAGES for _, kind, body in FENCE.findall(page(path)) if kind == "console")
+    return {line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines() if line.strip()}
+
+
+def commands_of_the_app() -> set[str]:
+    """Every subcommand that a document names, in a console block or in running text."""
+    return {name for path in PAGES for name in re.findall(r"python -m app ([a-z][\w-]*)", page(path))}
+
+
+@pytest.mark.parametrize("command", sorted(commands_of_the_app()))
+def test_a_command_that_a_document_names_exists(command: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "app", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_make_targets_that_documents_name_exist() -> None:
+    there = set(re.findall(r"^([a-z]+):", page(Path("Makefile")), re.MULTILINE))
+    named = {name for path in PAGES for name in re.findall(r"`make ([a-z]+)", page(path))}
+    named |= {line.split()[1] for line in console_lines() if line.startswith("make ")}
+    assert named - there == set()
+
+
+def test_the_settings_table_lists_exactly_what_is_read() -> None:
+    table = re.findall(r"^\| `MERGEMETER_(\w+)` \|", page(Path("docs/operations.md")), re.MULTILINE)
+    assert sorted(table) == sorted(READERS)
+
+
+def test_no_document_names_a_setting_that_does_not_exist() -> None:
+    places = [*PAGES, Path("compose.yaml"), Path("Dockerfile")]
+    named = {name for path in places for name in re.findall(r"MERGEMETER_([A-Z_]+[A-Z])", page(path))}
+    assert named - READERS.keys() == set()
+
+
+def test_decisions_are_numbered_without_a_gap_and_indexed() -> None:
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+    index = page(Path("docs/decisions/README.md"))
+    assert [path.name for path in DECISIONS if f"({path.name})" not in index] == []
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_its_five_paragraphs(path: Path) -> None:
+    labels = re.findall(r"^\*\*([\w ]+)\.\*\* ", page(path), re.MULTILINE)
+    assert labels == ["Context", "Choice", "Why", "What it costs", "Look again"]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads(page(Path("pyproject.toml")))
+    named = {re.split(r"[\[<>=~! ]", one)[0] for one in project["project"]["dependencies"]}
+    reasons = "\n".join(map(page, DECISIONS))
+    assert {name for name in named if not re.search(rf"`{re.escape(name)}(\[\w+\])?`", reasons)} == set()
