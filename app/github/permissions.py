@@ -1,0 +1,34 @@
+"""What the App asks of an account, and why. `manifest.yml` says the same; a test keeps the two together."""
+
+from collections.abc import Mapping
+
+# Names and levels are GitHub's; the reason is shown by `doctor` where the permission is missing.
+WANTED: Mapping[str, tuple[str, str]] = {
+    "metadata": ("read", "comes with every App: repository names, ids and visibility"),
+    "pull_requests": ("write", "to read pulls and their commits, and to keep the one comment"),
+    "checks": ("write", "to show the cost as a check run on the pull's head"),
+    "issues": ("write", "to keep the monthly summary issue"),
+    "actions": ("read", "to ask GitHub which commit and branch a workflow run really ran on"),
+    "contents": ("read", "to read mergemeter.yml, and the workflow line that an annotation is for"),
+}
+# installation and installation_repositories come to every App without being asked for.
+WANTED_EVENTS = frozenset({"pull_request", "check_run", "repository"})
+_RANK = {"read": 1, "write": 2, "admin": 3}
+
+
+def missing(granted: Mapping[str, str]) -> list[str]:
+    """One sentence for each wanted permission that is not granted, or not at its level."""
+    return [
+        f"{name}: {level} ({reason})"
+        for name, (level, reason) in WANTED.items()
+        if _RANK.get(granted.get(name, ""), 0) < _RANK[level]
+    ]
+
+
+def needless(granted: Mapping[str, str]) -> list[str]:
+    """Names of granted permissions that nothing here uses, or uses at a lower level."""
+    return [
+        f"{name}: {level}"
+        for name, level in granted.items()
+        if _RANK.get(level, 0) > _RANK.get(WANTED.get(name, ("", ""))[0], 0)
+    ]
