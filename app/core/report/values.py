@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from app.core.facts import PullState
 from app.core.money import ZERO, NanoUsd
+from app.core.month import Month
 from app.core.usage import Completeness, Purpose, Tokens
 
 # ---- what is put on GitHub -----------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class PullCost:
     discounted: bool = False  # contracted is below list for a line
     tied_candidates: int = 0  # agent runs of which this pull is only one candidate: in no figure
     open_jobs: int = 0  # jobs that opened for this pull and have not reported yet
-    unattributed_month: int = 0  # yyyymm; 0: not told
+    unattributed_month: Month | None = None  # None: not told
     unattributed_agent_runs: int = 0  # of this repository in that month, tied to no pull
     unattributed_in_repository: NanoUsd = ZERO
 
@@ -182,7 +183,7 @@ class MonthReport:
     """
 
     account: str
-    month: int  # yyyymm
+    month: Month
     repositories: tuple[RepositoryMonth, ...]
     total: MonthFigures
     dearest: tuple[PullInMonth, ...]

@@ -1,0 +1,17 @@
+"""The hidden mark by which the App finds what it wrote. It says what a text is for, and is never read as data."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    COMMENT = "comment"  # target: repository id, pull number
+    SUMMARY = "summary"  # target: account id, month as yyyymm
+
+
+def marker(kind: Kind, *target: int) -> str:
+    """An HTML comment, e.g. "<!-- mergemeter:comment:1296269:17 -->".
+
+    Finding it is no proof of ownership: whoever searches also compares the author's id. Names are not part of it
+    because they change and come from outside.
+    """
+    return f"<!-- mergemeter:{':'.join([kind, *map(str, target)])} -->"

@@ -1,0 +1,147 @@
+"""The tables about a pull: by agent and purpose, agent run by agent run, and what ties each of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.core.report.escape import code, codes, link, prose
+from app.core.report.numbers import Amounts, count, from_cache, tokens_text
+from app.core.report.values import AgentRunLine, PullCost
+from app.core.report.words import evidence_text, ordered, purpose_text
+from app.core.usage import Completeness, Tokens
+
+GROUP_ROWS = 8  # with the total
+RUN_ROWS = 40
+NOTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A pull's agent runs in reading order, and their amounts rounded once for the whole page."""
+
+    pull: PullCost
+    lines: tuple[AgentRunLine, ...]
+    amounts: Amounts
+
+    @classmethod
+    def of(cls, pull: PullCost) -> "Sheet":
+        lines = tuple(ordered(pull.lines))
+        return cls(pull, lines, Amounts.of([line.cost for line in lines]))
+
+    def cost(self, rows: Iterable[int]) -> str:
+        """ "$3.20", "at least $3.20", "no price", "unknown"."""
+        chosen = list(rows)
+        lines = [self.lines[row] for row in chosen]
+        if not any(line.cost_known for line in lines):
+            return "no price" if any(line.unpriced_calls for line in lines) else "unknown"
+        short = any(not line.cost_complete and line.completeness is not Completeness.ESTIMATED for line in lines)
+        about = any(line.completeness is Completeness.ESTIMATED for line in lines)
+        return f"{'at least ' if short else ''}{'about ' if about else ''}{self.amounts.text(chosen)}"
+
+
+def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; `align` has one letter for each column, "l" or "r". Cells are Markdown already."""
+    rules = ["---:" if letter == "r" else "---" for letter in align]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rules, *rows])
+
+
+def folded(summary: str, content: str) -> str:
+    """A folded part. `summary` is a word of ours; GitHub needs the blank lines to read Markdown inside."""
+    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def by_agent(sheet: Sheet) -> str:
+    """One row for each agent and purpose, at most eight rows with the total."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row, line in enumerate(sheet.lines):
+        groups.setdefault((line.agent, line.purpose), []).append(row)
+    # A dict keeps the order of the lines; the dearest group goes first.
+    dearest = sorted(groups.values(), key=lambda rows: -sum(sheet.lines[row].cost for row in rows))
+    most = GROUP_ROWS if len(dearest) == 1 else GROUP_ROWS - 1
+    shown = dearest if len(dearest) <= most else dearest[: most - 1]
+    rows = [_group_row(sheet, rows, *_group_name(sheet.lines[rows[0]])) for rows in shown]
+    if rest := dearest[len(shown) :]:
+        rows.append(_group_row(sheet, [row for rows in rest for row in rows], f"… and {len(rest)} more", ""))
+    if len(dearest) > 1:
+        rows.append(_group_row(sheet, range(len(sheet.lines)), "**Total**", ""))
+    head = ["Agent", "Model", "For", "Agent runs", "Tokens", "From cache", "Cost"]
+    return _with_money(sheet, head, "lllrrrr", rows)
+
+
+def runs(sheet: Sheet) -> str:
+    """One row for each agent run, the dearest first."""
+    shown = [_run_row(sheet, row) for row in range(min(len(sheet.lines), RUN_ROWS))]
+    rest = range(RUN_ROWS, len(sheet.lines))
+    if rest:
+        shown.append([f"… and {len(rest)} more", *[""] * 8, sheet.cost(rest)])
+    head = [
+        "Agent run",
+        "Workflow, job",
+        "For",
+        "Started (UTC)",
+        "Calls",
+        "Input",
+        "From cache",
+        "Output",
+        "Tied",
+        "Cost",
+    ]
+    return _with_money(sheet, head, "llllrrrrlr", shown)
+
+
+def ties(sheet: Sheet) -> str:
+    """How each agent run came to this pull: a line for each level of evidence, then single notes."""
+    said = []
+    for level in sorted({line.evidence for line in sheet.lines}):
+        name, meaning = evidence_text(level)
+        number = count(sum(line.evidence == level for line in sheet.lines), "agent run")
+        said.append(f"- **{name}** ({code(level, 4)}), {number}: {meaning}.")
+    noted = [line for line in sheet.lines if line.evidence_note]
+    said += [f"  - {_name(line)}: {prose(line.evidence_note)}" for line in noted[:NOTES]]
+    if len(noted) > NOTES:
+        said.append(f"  - … and {len(noted) - NOTES} more")
+    return "\n".join(said)
+
+
+def _with_money(sheet: Sheet, head: list[str], align: str, rows: list[list[str]]) -> str:
+    """The table, without its last column where no amount may appear."""
+    if sheet.pull.money:
+        return table(head, align, rows)
+    return table(head[:-1], align[:-1], [row[:-1] for row in rows])
+
+
+def _group_name(line: AgentRunLine) -> tuple[str, str]:
+    return code(line.agent, 40) if line.agent else "unknown agent", purpose_text(line.purpose)
+
+
+def _group_row(sheet: Sheet, rows: Sequence[int], name: str, purpose: str) -> list[str]:
+    lines = [sheet.lines[row] for row in rows]
+    tokens = sum((line.tokens for line in lines), Tokens())
+    models = tuple(dict.fromkeys(model for line in lines for model in line.models)) if purpose else ()
+    bold = "**" if name == "**Total**" else ""
+    cells = [str(len(lines)), tokens_text(tokens.total) if tokens.total else "–", from_cache(tokens), sheet.cost(rows)]
+    return [name, codes(models) if purpose else "", purpose, *(f"{bold}{cell}{bold}" for cell in cells)]
+
+
+def _run_row(sheet: Sheet, row: int) -> list[str]:
+    line = sheet.lines[row]
+    where = ", ".join(code(part, 40) for part in (line.workflow, line.job_name) if part) or "–"
+    attempt = f" (attempt {line.run_attempt})" if line.run_attempt > 1 else ""
+    team = f", {code(line.team, 40)}" if line.team else ""
+    used = line.tokens
+    return [
+        _name(line),
+        where + attempt,
+        purpose_text(line.purpose) + team,
+        f"{line.started_at:%Y-%m-%d %H:%M}",
+        f"{line.model_calls:,}" if line.model_calls else "–",
+        tokens_text(used.prompt) if line.model_calls else "–",
+        from_cache(used),
+        tokens_text(used.output) if line.model_calls else "–",
+        code(line.evidence, 4),
+        sheet.cost([row]),
+    ]
+
+
+def _name(line: AgentRunLine) -> str:
+    name = f"{line.agent} {line.agent_version}" if line.agent else ""
+    return link(code(name, 60) if name else "unknown agent", line.run_url)
