@@ -26,6 +26,18 @@ class PullState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InstallationFact:
+    """The App on an account as GitHub tells it now."""
+
+    installation_id: int
+    account_id: AccountId
+    account_login: str
+    account_type: str  # "Organization" or "User"
+    suspended: bool
+    permissions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryFact:
     """A repository that the App can see."""
 

@@ -20,7 +20,10 @@ REVERT_WINDOW = timedelta(days=14)  # W
 
 @dataclass(frozen=True, slots=True)
 class PullSpend:
-    """A pull with what its agent runs cost by charge month. A pull without agent runs has `agent_runs` 0."""
+    """A pull with what its agent runs cost by charge month. A pull without agent runs has `agent_runs` 0.
+
+    `tracked`: its base branch counts; a merge into another pull's branch is no merged PR, and no waste either.
+    """
 
     number: int
     agent_runs: int
@@ -29,6 +32,7 @@ class PullSpend:
     merged_at: datetime | None = None
     reverted_at: datetime | None = None
     is_revert: bool = False
+    tracked: bool = True
 
     @property
     def lifetime(self) -> NanoUsd:
@@ -40,7 +44,7 @@ class PullSpend:
     @property
     def survived(self) -> bool:
         """Merged with an agent run, not a revert itself, and not reverted within W."""
-        if self.merged_at is None or not self.agent_runs or self.is_revert:
+        if self.merged_at is None or not self.tracked or not self.agent_runs or self.is_revert:
             return False
         return self.reverted_at is None or self.reverted_at - self.merged_at > REVERT_WINDOW
 
@@ -71,7 +75,7 @@ def month_cost(
     loose = without_pull.get(month, NanoUsd(0))
     cost = sum(pull.by_month.get(month, 0) for pull in pulls) + loose
     released = cost + _open(pulls, month) - _open(pulls, month.next)
-    merged = [pull for pull in pulls if pull.merged_at in month]
+    merged = [pull for pull in pulls if pull.merged_at in month and pull.tracked]
     agent = [pull for pull in merged if pull.agent_runs]
     survivors = [pull for pull in agent if pull.survived]
     period = _per(released, len(survivors))
@@ -102,7 +106,8 @@ def _open(pulls: Iterable[PullSpend], month: Month) -> int:
 
 
 def _died_in(pull: PullSpend, month: Month) -> bool:
-    return pull.closed_at in month and bool(pull.agent_runs) and not pull.survived and not pull.is_revert
+    alive = pull.survived or pull.is_revert or (pull.merged_at is not None and not pull.tracked)
+    return pull.closed_at in month and not alive
 
 
 def _lifetime(pulls: Iterable[PullSpend]) -> int:

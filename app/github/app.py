@@ -13,7 +13,9 @@ from githubkit.auth import BaseAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import GitHubException, RequestFailed
 
-from app.core.outcomes import Later
+from app.core.facts import InstallationFact
+from app.core.outcomes import Later, Refused
+from app.github import read
 from app.github.client import GitHubClient
 from app.github.connection import Connection, next_page
 from app.github.failures import GitHubFailed, instant_of, translate
@@ -91,6 +93,15 @@ class GitHubApp:
     def hook_config(self) -> dict[str, Any]:
         """GET /app/hook/config: url, content_type, insecure_ssl; `secret` is masked, and absent when there is none."""
         return self._ask("GET", "/app/hook/config").json()  # type: ignore[no-any-return]
+
+    def installation(self, installation_id: int) -> InstallationFact | None:
+        """GET /app/installations/{id}: the installation as it is now, or None when it is gone."""
+        try:
+            return read.installation(self._ask("GET", f"/app/installations/{installation_id}").json())
+        except Refused as no:
+            if no.status == 404:
+                return None
+            raise
 
     def installations(self) -> Iterator[dict[str, Any]]:
         """GET /app/installations, every page: id, account, permissions, events, suspended_at."""

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.core.facts import (
+    AccountId,
     CommitFact,
+    InstallationFact,
     PullFact,
     PullNumber,
     PullState,
@@ -17,6 +19,19 @@ from app.core.facts import (
 
 NOBODY = 0  # the author of a pull whose account is gone
 EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def installation(body: dict[str, Any]) -> InstallationFact:
+    """An installation from GET /app/installations/{id}."""
+    account = body["account"]
+    return InstallationFact(
+        installation_id=body["id"],
+        account_id=AccountId(account["id"]),
+        account_login=account.get("login") or account.get("slug", ""),
+        account_type=account.get("type", "Organization"),
+        suspended=body.get("suspended_at") is not None,
+        permissions=body.get("permissions") or {},
+    )
 
 
 def repository(body: dict[str, Any]) -> RepositoryFact:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from app.core.month import Month
 from app.core.usage import Tokens
 from app.store.keys import instant, us
 from app.store.pulls import PullKey
-from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Tie, WorkflowJob
+from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,26 @@ def ties_naming(session: Session, key: PullKey) -> int:
     return sum(key.number in json.loads(tied) for tied in session.exec(query))
 
 
-def balances_of_month(session: Session, account_id: int) -> dict[int, dict[tuple[Book, int, Month], NanoUsd]]:
+@dataclass(frozen=True, slots=True)
+class Unattributed:
+    agent_runs: int
+    cost: NanoUsd
+
+
+def unattributed_of(session: Session, account_id: int, repository_id: int, month: Month) -> Unattributed:
+    """What of a repository's month is tied to no pull: priced cost of its calls, and agent runs started in it."""
+    loose = (Book.UNATTRIBUTED.value, Book.ABANDONED.value)
+    amounts = select(Balance.amount_nano_usd).where(
+        Balance.account_id == account_id,
+        Balance.repository_id == repository_id,
+        Balance.month == int(month),
+        col(Balance.book).in_(loose),
+    )
+    runs = runs_of_month(session, account_id, month).get(repository_id)
+    return Unattributed(runs.unattributed if runs else 0, NanoUsd(sum(session.exec(amounts))))
+
+
+def balances_by_repository(session: Session, account_id: int) -> dict[int, dict[tuple[Book, int, Month], NanoUsd]]:
     """Every balance of an account by repository: (book, pull number, charge month) → nano-USD."""
     found: dict[int, dict[tuple[Book, int, Month], NanoUsd]] = defaultdict(dict)
     for row in session.exec(select(Balance).where(Balance.account_id == account_id)):
@@ -144,9 +163,16 @@ def balances_of_month(session: Session, account_id: int) -> dict[int, dict[tuple
 
 
 def pull_spends(
-    session: Session, account_id: int, repository_id: int, balances: dict[tuple[Book, int, Month], NanoUsd]
+    session: Session,
+    repository: Repository,
+    balances: dict[tuple[Book, int, Month], NanoUsd],
+    tracks: Callable[[str, str], bool],
 ) -> list[tuple[Pull, PullSpend]]:
-    """Every pull of a repository with what its agent runs cost by month; pulls without agent runs included."""
+    """Every pull of a repository with what its agent runs cost by month; pulls without agent runs included.
+
+    `tracks(base branch, default branch)` tells whether a merge into a branch counts.
+    """
+    account_id, repository_id = repository.account_id, repository.repository_id
     by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(dict)
     for (book, number, month), amount in balances.items():
         if book is Book.PULL and amount:
@@ -166,6 +192,7 @@ def pull_spends(
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
                 reverted_at=instant(reverted[pull.number]) if pull.number in reverted else None,
                 is_revert=pull.reverts_number is not None,
+                tracked=tracks(pull.base_ref, repository.default_branch),
             ),
         )
         for pull in pulls
@@ -215,6 +242,35 @@ def price_lists(session: Session, account_id: int) -> tuple[str, ...]:
     return tuple(sorted(session.exec(query)))
 
 
+@dataclass(frozen=True, slots=True)
+class UsageOfPull:
+    """`doubtful`: agent runs whose record is not whole or holds unpriced calls. `priced_calls`: over all of them."""
+
+    tokens: Tokens
+    doubtful: int
+    priced_calls: int
+
+
+def usage_of_pulls(session: Session, account_id: int) -> dict[tuple[int, int], UsageOfPull]:
+    """What the agent runs tied to each pull used, by repository and number."""
+    rows = session.connection().execute(USAGE_OF_PULLS, {"account_id": account_id})
+    return {
+        (repository_id, number): UsageOfPull(Tokens(*map(int, tokens)), int(doubtful), int(priced_calls))
+        for repository_id, number, doubtful, priced_calls, *tokens in rows
+    }
+
+
+USAGE_OF_PULLS = text("""
+    SELECT tie.repository_id, tie.number,
+           SUM(CASE WHEN agent_run.completeness <> 'complete' OR agent_run.unpriced_calls > 0 THEN 1 ELSE 0 END),
+           SUM(agent_run.model_calls - agent_run.unpriced_calls),
+           SUM(agent_run.input_tokens), SUM(agent_run.cache_read_tokens), SUM(agent_run.cache_write_5m_tokens),
+           SUM(agent_run.cache_write_1h_tokens), SUM(agent_run.cache_write_other_tokens),
+           SUM(agent_run.output_tokens), SUM(agent_run.reasoning_tokens)
+    FROM tie JOIN agent_run ON agent_run.id = tie.agent_run_id
+    WHERE tie.account_id = :account_id AND agent_run.account_id = :account_id
+    GROUP BY tie.repository_id, tie.number
+""")
 CALLS_OF_MONTH = """
     FROM model_call JOIN agent_run ON agent_run.id = model_call.agent_run_id
     WHERE model_call.account_id = :account_id AND agent_run.account_id = :account_id

@@ -165,6 +165,12 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
     return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
 
 
+def unread_jobs(session: Session, account_id: int) -> list[WorkflowJob]:
+    """Jobs whose workflow run GitHub could not be asked about yet (the App was suspended, the repository unknown)."""
+    query = select(WorkflowJob).where(WorkflowJob.account_id == account_id, WorkflowJob.run_state == "unread")
+    return list(session.exec(query.where(WorkflowJob.state != "opened").order_by(WorkflowJob.id)))
+
+
 def _of(table: type[PullHead | PullCommit], key: PullKey) -> ColumnElement[bool]:
     return and_(
         col(table.account_id) == key.account_id,
