@@ -1,14 +1,19 @@
 """What the documents say is there: files, sections, commands, targets, settings, decisions."""
 
+import json
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
+from app.core import config
 from app.settings import READERS
 from tests.architecture.source import ROOT, files
 
@@ -101,3 +106,50 @@ def test_every_dependency_has_its_reason() -> None:
     named = {re.split(r"[\[<>=~! ]", one)[0] for one in project["project"]["dependencies"]}
     reasons = "\n".join(map(page, DECISIONS))
     assert {name for name in named if not re.search(rf"`{re.escape(name)}(\[\w+\])?`", reasons)} == set()
+
+
+def yaml_blocks() -> list[tuple[str, str]]:
+    """(where, text) of every YAML example."""
+    return [
+        (f"{path}:{number}", textwrap.dedent(body))
+        for path in PAGES
+        for number, (_, kind, body) in enumerate(FENCE.findall(page(path)))
+        if kind in {"yaml", "yml"}
+    ]
+
+
+CONFIGURATIONS = [block for block in yaml_blocks() if "# mergemeter.yml" in block[1]]
+
+
+@pytest.mark.parametrize(("where", "text"), CONFIGURATIONS)
+def test_an_example_of_the_configuration_is_valid(where: str, text: str) -> None:
+    understood, problems = config.read(text, public=False)
+    assert problems == []
+    assert understood is not None
+
+
+def test_the_examples_of_the_configuration_show_every_setting() -> None:
+    schema = json.loads(page(Path("app/core/mergemeter.schema.json")))
+    shown = {key for _, text in CONFIGURATIONS for key in yaml.safe_load(text)}
+    assert shown == schema["properties"].keys()
+
+
+def steps(node: object) -> Iterator[dict[str, object]]:
+    """Every workflow step below a node."""
+    if isinstance(node, dict):
+        if "uses" in node:
+            yield node
+        for inner in node.values():
+            yield from steps(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from steps(inner)
+
+
+def test_examples_of_the_action_use_only_inputs_that_it_has() -> None:
+    inputs = yaml.safe_load(page(Path("action/action.yml")))["inputs"].keys()
+    used = [
+        step for _, text in yaml_blocks() for step in steps(yaml.safe_load(text)) if "/action@" in str(step["uses"])
+    ]
+    assert used
+    assert [step for step in used if not dict(step.get("with", {})).keys() <= inputs] == []  # type: ignore[call-overload]
