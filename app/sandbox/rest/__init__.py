@@ -1,0 +1,1 @@
+"""The REST operations of GitHub that the App uses: one file for each family, all behind one door."""

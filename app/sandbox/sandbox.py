@@ -1,0 +1,124 @@
+"""The sandbox as one thing: state, courier, issuer and an HTTP server on loopback, started and stopped together."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Self
+
+import uvicorn
+
+from app.sandbox import actions, server
+from app.sandbox.clock import Clock, real_now
+from app.sandbox.deliveries import Courier
+from app.sandbox.faults import Faults
+from app.sandbox.limits import Limits
+from app.sandbox.observer import Observer
+from app.sandbox.oidc import Issuer
+from app.sandbox.rest.door import Door
+from app.sandbox.state import App, Hub
+from app.sandbox.steer.accounts import Accounts
+from app.sandbox.steer.pulls import Pulls
+from app.sandbox.steer.repositories import Repositories
+from app.sandbox.steer.runs import Runs
+from app.sandbox.steer.trouble import Trouble
+
+
+class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
+    """A GitHub on loopback: `with Sandbox() as gh: gh.url`. Its methods may be called from any thread.
+
+    `clock` tells the time that GitHub writes on things (tokens and limits follow the real one). Equal `seed`s give
+    equal shas and ids. `observer` sees every REST exchange.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = real_now,
+        seed: int = 1,
+        observer: Observer | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        hook_timeout_s: float = 10.0,
+    ) -> None:
+        hub = Hub(Clock(clock), seed)
+        super().__init__(hub, Courier(hub, hook_timeout_s), Issuer(hub), Faults(), Limits())
+        hub.deliver = self.courier.post
+        _register_actions(hub)
+        self.requests: list[tuple[str, str, int]] = []  # method, path, status (0: no answer), in order
+        self._host, self._port = host, port
+        door = Door(hub, self.limits, self.faults, self.courier.redeliver, lambda: list(self.courier.log))
+        web = server.application(self, door, observer)
+        config = uvicorn.Config(
+            web, http="h11", ws="none", lifespan="off", log_config=None, log_level="critical", timeout_keep_alive=30,
+            server_header=False, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
+        self._socket: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        return self.hub.url
+
+    @property
+    def oidc_issuer(self) -> str:
+        return self.issuer.url
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket] if self._socket else None)
+
+    def start(self) -> Self:
+        """Listen and begin to serve; the address is in `url`."""
+        self._socket = socket.create_server((self._host, self._port))
+        self.hub.url = f"http://{self._host}:{self._socket.getsockname()[1]}"
+        self.courier.start()
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.005)
+        return self
+
+    def stop(self) -> None:
+        self.courier.stop()
+        self._server.should_exit = True
+        self._thread.join(10)
+        if self._socket is not None:
+            self._socket.close()
+
+    def wait(self) -> None:
+        """Serve until the process is told to stop."""
+        while self._thread.is_alive():
+            self._thread.join(1)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def writes(self) -> list[tuple[str, str, int]]:
+        """The requests that were no GET, without those for tokens."""
+        return [one for one in self.requests if one[0] != "GET" and not one[1].endswith("/access_tokens")]
+
+
+def _register_actions(hub: Hub) -> None:
+    """The App that owns the check runs of workflow jobs."""
+    bot = hub.account("github-actions[bot]")
+    number = actions.ACTIONS_APP_ID
+    hub.apps[number] = App(
+        number, "github-actions", "GitHub Actions", hub.account("github"), bot, "", "", None, 0,
+        {"checks": "write"}, [], hub.now(),
+    )  # fmt: skip
+
+
+def run(host: str = "127.0.0.1", port: int = 0, told: Callable[[str], None] = lambda _url: None) -> None:
+    """Serve in the foreground until interrupted; `told` gets the address once it listens."""
+    sandbox = Sandbox(host=host, port=port)
+    with sandbox:
+        told(sandbox.url)
+        try:
+            sandbox.wait()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,105 @@
+"""Accounts, Apps and installations as JSON."""
+
+import base64
+from typing import Any
+
+from app.sandbox.clock import iso, iso_or_none
+from app.sandbox.state import Account, App, Hub, Installation
+
+LISTS = (
+    "followers",
+    "following{/other_user}",
+    "gists{/gist_id}",
+    "starred{/owner}{/repo}",
+    "subscriptions",
+    "repos",
+    "events{/privacy}",
+    "received_events",
+)
+
+
+def node_id(kind: str, number: int) -> str:
+    """An opaque global id, as GraphQL would give it."""
+    return f"{kind}_{base64.urlsafe_b64encode(number.to_bytes(8, 'big')).decode().rstrip('=')}"
+
+
+def simple_user(hub: Hub, account: Account) -> dict[str, Any]:
+    api = f"{hub.url}/users/{account.login}"
+    lists = {f"{name.partition('{')[0]}_url": f"{api}/{name}" for name in LISTS}
+    return {
+        "login": account.login,
+        "id": account.account_id,
+        "node_id": node_id("O" if account.kind == "Organization" else "U", account.account_id),
+        "avatar_url": f"{hub.url}/avatars/{account.account_id}",
+        "gravatar_id": "",
+        "url": api,
+        "html_url": f"{hub.url}/{account.login}",
+        **lists,
+        "organizations_url": f"{api}/orgs",
+        "type": account.kind,
+        "user_view_type": "public",
+        "site_admin": False,
+    }
+
+
+def organization(hub: Hub, account: Account) -> dict[str, Any]:
+    """The `organization` of a webhook payload."""
+    api = f"{hub.url}/orgs/{account.login}"
+    return {
+        "login": account.login,
+        "id": account.account_id,
+        "node_id": node_id("O", account.account_id),
+        "url": api,
+        "repos_url": f"{api}/repos",
+        "events_url": f"{api}/events",
+        "hooks_url": f"{api}/hooks",
+        "issues_url": f"{api}/issues",
+        "members_url": f"{api}/members{{/member}}",
+        "public_members_url": f"{api}/public_members{{/member}}",
+        "avatar_url": f"{hub.url}/avatars/{account.account_id}",
+        "description": "",
+    }
+
+
+def app(hub: Hub, registered: App) -> dict[str, Any]:
+    return {
+        "id": registered.app_id,
+        "slug": registered.slug,
+        "client_id": f"Iv23li{registered.app_id:014d}",
+        "node_id": node_id("A", registered.app_id),
+        "owner": simple_user(hub, registered.owner),
+        "name": registered.name,
+        "description": "",
+        "external_url": f"{hub.url}/{registered.owner.login}",
+        "html_url": f"{hub.url}/apps/{registered.slug}",
+        "created_at": iso(registered.created_at),
+        "updated_at": iso(registered.created_at),
+        "permissions": registered.permissions,
+        "events": registered.events,
+    }
+
+
+def installation(hub: Hub, installed: Installation) -> dict[str, Any]:
+    number, account = installed.installation_id, installed.account
+    return {
+        "id": number,
+        "client_id": f"Iv23li{installed.app.app_id:014d}",
+        "account": simple_user(hub, account),
+        "repository_selection": "all" if installed.selected is None else "selected",
+        "access_tokens_url": f"{hub.url}/app/installations/{number}/access_tokens",
+        "repositories_url": f"{hub.url}/installation/repositories",
+        "html_url": f"{hub.url}/organizations/{account.login}/settings/installations/{number}",
+        "app_id": installed.app.app_id,
+        "app_slug": installed.app.slug,
+        "target_id": account.account_id,
+        "target_type": account.kind,
+        "permissions": installed.permissions,
+        "events": installed.app.events,
+        "created_at": iso(installed.created_at),
+        "updated_at": iso(installed.suspended_at or installed.created_at),
+        "single_file_name": None,
+        "has_multiple_single_files": False,
+        "single_file_paths": [],
+        "suspended_by": simple_user(hub, account) if installed.suspended_at else None,
+        "suspended_at": iso_or_none(installed.suspended_at),
+    }
