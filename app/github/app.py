@@ -134,7 +134,13 @@ class GitHubApp:
             params = next_page(answer)
 
     def _mint(self, installation_id: int) -> Token:
-        body = self._ask("POST", f"/app/installations/{installation_id}/access_tokens").json()
+        try:
+            body = self._ask("POST", f"/app/installations/{installation_id}/access_tokens").json()
+        except Refused as no:
+            if no.status != 404:
+                raise
+            # Said as a 403, so that no reader takes it for "the thing that was asked for is not there".
+            raise Refused(403, "The App is no longer installed there.") from no
         return Token(body["token"], datetime.fromisoformat(body["expires_at"]))
 
     def _ask(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Response[Any]:

@@ -87,7 +87,7 @@ class Connection:
         token = self._tokens.get(self._installation_id)
         try:
             answer = self._send(token, method, path, params=params, body=body)
-        except (GitHubException, ValueError) as error:
+        except (GitHubException, ValueError, OverflowError) as error:  # githubkit reads some headers with int()
             if isinstance(error, RequestFailed):
                 self._limits.saw(error.response.headers, error.response.status_code)
                 if error.response.status_code == 401:

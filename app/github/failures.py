@@ -21,11 +21,11 @@ LONGEST_MESSAGE = 200
 MENDED_BY = (
     ("not accessible by integration", "The App lacks a permission: its owner accepts the new ones in its settings."),
     ("suspended", "The installation is suspended: an owner of the account can unsuspend it."),
-    ("locked", "The conversation is locked: someone with write access can unlock it."),
+    ("is locked", "The conversation is locked: someone with write access can unlock it."),
     ("archived", "The repository is archived and read-only until it is unarchived."),
     ("read-only", "The repository is archived and read-only until it is unarchived."),
     ("issue was deleted", "The issue was deleted."),
-    ("issues", "Issues are disabled in this repository: enable them or name another repository."),
+    ("disabled", "Issues are disabled in this repository: enable them or name another repository."),
 )
 BY_STATUS = {
     403: "GitHub forbids this.",
