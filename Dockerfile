@@ -4,8 +4,9 @@ FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/mergemeter
 COPY requirements/app.lock /tmp/app.lock
-# Hashes are required, and only wheels are taken: nothing is built or run while installing.
-RUN /opt/mergemeter/bin/pip install --only-binary :all: --require-hashes -r /tmp/app.lock
+# The lock is complete, hashes are required, and only wheels are taken: nothing is resolved, built or run.
+RUN /opt/mergemeter/bin/pip install --no-deps --only-binary :all: --require-hashes -r /tmp/app.lock \
+    && /opt/mergemeter/bin/pip check
 COPY app /opt/mergemeter/src/app
 RUN /opt/mergemeter/bin/python -m compileall -q /opt/mergemeter/src/app
 

@@ -1,5 +1,6 @@
 """What people install or what runs on GitHub: pinned, unprivileged, and of the right form."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_the_image_ends_as_an_unprivileged_user_with_a_health_check() -> None:
     assert re.search(r"^USER (?!root)\w+$", final, re.MULTILINE)
     assert "HEALTHCHECK" in final
     assert "--require-hashes" in DOCKERFILE
+
+
+def test_the_health_check_is_a_program_that_parses() -> None:
+    command = json.loads(DOCKERFILE.partition("CMD ")[2].partition("\n")[0])
+    assert command[:2] == ["python", "-c"]
+    assert compile(command[2], "HEALTHCHECK", "exec")
 
 
 def test_everything_that_the_image_copies_is_there_and_not_ignored() -> None:
