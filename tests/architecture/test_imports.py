@@ -1,8 +1,10 @@
 """Dependencies point one way: __main__ → web, worker → stories → github, store, oidc → core."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -25,7 +27,6 @@ ALLOWED = {
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything
@@ -172,6 +173,28 @@ def test_a_library_stays_in_its_room(library: str, home: set[str]) -> None:
         if library in outside(path) and unit(module) not in home | ENTRANCES
     ]
     assert wrong == []
+
+
+DISTRIBUTION = {
+    "jwt": "pyjwt",
+    "yaml": "pyyaml",
+    "markdown_it": "markdown-it-py",
+    "sqlalchemy": "sqlmodel",  # SQLModel is SQLAlchemy and Pydantic
+    "pydantic": "sqlmodel",
+    "markupsafe": "jinja2",
+    "cryptography": "pyjwt",  # pyjwt[crypto]
+    "httpx": "githubkit",  # what githubkit sends with
+}
+WITHOUT_IMPORT = {"hishel", "psycopg"}  # a pin for githubkit; a driver that SQLAlchemy loads
+
+
+def test_declared_dependencies_are_exactly_what_the_app_imports() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=~! ]", one)[0] for one in project["dependencies"]}
+    imported = {
+        DISTRIBUTION.get(top, top.replace("_", "-")) for path in under("app") for top in outside(path) if top != "app"
+    }
+    assert imported | WITHOUT_IMPORT == declared
 
 
 def test_the_action_imports_only_python_and_itself() -> None:
