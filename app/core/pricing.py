@@ -32,6 +32,7 @@ PRICE_KEYS: dict[Charge, tuple[int, tuple[str, ...]]] = {
     Charge.WEB_SEARCH: (THOUSAND, ("web_searches_kcount",)),
     Charge.REQUEST: (THOUSAND, ("requests_kcount",)),
 }
+NO_DISCOUNT = Decimal(0)
 PLAIN = frozenset({"", "standard", "default"})
 # Model names come from outside: the memory of them has an end.
 LARGEST_MEMORY = 10_000
@@ -45,15 +46,16 @@ class _Listed:
     context: dict[str, str]
     dates: list[date]
     times: list[time]
-    windows: dict[tuple[int, int], UnitPrices | None] = field(default_factory=dict)
+    windows: dict[tuple[int, int, Decimal], UnitPrices | None] = field(default_factory=dict)
 
-    def at(self, instant: datetime) -> UnitPrices | None:
-        window = (0, 0)
+    def at(self, instant: datetime, discount: Decimal) -> UnitPrices | None:
+        window = (0, 0, discount)
         if self.dates or self.times:
             utc = instant.astimezone(UTC)
-            window = (bisect_right(self.dates, utc.date()), bisect_right(self.times, utc.time()))
+            window = (bisect_right(self.dates, utc.date()), bisect_right(self.times, utc.time()), discount)
         if window not in self.windows:
-            self.windows[window] = _unit_prices(self.model.get_prices(instant, self.context))
+            listed = _unit_prices(self.model.get_prices(instant, self.context))
+            self.windows[window] = listed.less(discount) if listed and discount else listed
         return self.windows[window]
 
 
@@ -73,9 +75,18 @@ class PriceList:
         return cls(data_snapshot.get_snapshot(), f"genai-prices {metadata.version('genai-prices')}")
 
     def unit_prices(
-        self, provider: str, model: str, at: datetime, service_tier: str = "standard", speed: str = "standard"
+        self,
+        provider: str,
+        model: str,
+        at: datetime,
+        service_tier: str = "standard",
+        speed: str = "standard",
+        discount: Decimal = NO_DISCOUNT,
     ) -> UnitPrices | None:
-        """The prices in force at an aware instant, or None where the list has none for tokens of this model."""
+        """The prices in force at an aware instant, or None where the list has none for tokens of this model.
+
+        `discount` is a share off the list (0 to 1): what was contracted is list × (1 − discount).
+        """
         key = (provider, model, service_tier, speed)
         try:
             listed = self._listed[key]
@@ -83,11 +94,11 @@ class PriceList:
             if len(self._listed) >= LARGEST_MEMORY:
                 self._listed.clear()
             listed = self._listed[key] = self._find(provider, model, _context(service_tier, speed))
-        return None if listed is None else listed.at(at)
+        return None if listed is None else listed.at(at, discount)
 
-    def price(self, call: ModelCall) -> Priced:
+    def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
-        prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed)
+        prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)
         return UNPRICED if prices is None else prices.price(call)
 
     def _find(self, provider_id: str, model_ref: str, context: dict[str, str]) -> _Listed | None:

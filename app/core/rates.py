@@ -41,6 +41,11 @@ class Rate(NamedTuple):
         exact = Fraction(dollars) * NANO_PER_USD / units
         return cls(exact.numerator, exact.denominator)
 
+    def less(self, share: Decimal) -> "Rate":
+        """The rate with a share of it (0 to 1) taken off, exactly."""
+        exact = Fraction(self.numerator, self.denominator) * (1 - Fraction(share))
+        return Rate(exact.numerator, exact.denominator)
+
     def charge(self, count: int) -> NanoUsd:
         """The charge for `count` units, rounded half-even to nano-USD."""
         whole, rest = divmod(count * self.numerator, self.denominator)
@@ -77,6 +82,11 @@ class UnitPrices:
     def rates(self, prompt_tokens: int) -> tuple[Rate, ...]:
         """The rates for a call with so many prompt tokens."""
         return self.rows[bisect_left(self.tier_starts, prompt_tokens)]
+
+    def less(self, share: Decimal) -> "UnitPrices":
+        """The same prices with a share off the list, e.g. a negotiated discount."""
+        rows = tuple(tuple(rate.less(share) for rate in row) for row in self.rows)
+        return UnitPrices(self.tier_starts, rows, self.reasoning_apart)
 
     def price(self, call: ModelCall) -> Priced:
         """Charge one model call."""

@@ -1,0 +1,138 @@
+"""What one job reports, from a body that already fits its schema: claims of a runner as checked values.
+
+Owns the checks that a schema cannot express. Identity is not in here: who and where come from the signed token.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.core.money import NanoUsd, nano_usd
+from app.core.usage import Completeness, ModelCall, Purpose, Tokens
+
+OLDEST = timedelta(days=400)
+CLOCK_SKEW = timedelta(days=1)
+
+
+class ReportRefusedError(Exception):
+    """The report says something impossible; `path` is where, as a JSON pointer, and `reason` one sentence."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRun:
+    """One agent session; `body_sha256` is of its canonical JSON, so that a repeat is known whatever its spacing."""
+
+    agent: str
+    agent_version: str
+    session: str
+    completeness: Completeness
+    completeness_reason: str
+    reported_cost: NanoUsd | None
+    calls: Sequence[ModelCall]
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What a job's opening or closing record says."""
+
+    closed: bool
+    job_name: str
+    matrix: str
+    started_at: datetime
+    pull_number: int | None
+    commits_made: Sequence[str]
+    team: str
+    purpose: Purpose
+    labels: Mapping[str, str]
+    agent_runs: Sequence[ReportedRun]
+
+
+def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
+    """The report of a body that fits `agent-runs-1.schema.json`; raises ReportRefusedError."""
+    job, tags = body["job"], body.get("tags", {})
+    closed = body["phase"] == "closed"
+    if body["agent_runs"] and not closed:
+        raise ReportRefusedError("/agent_runs", "An opening record has no agent runs yet.")
+    return JobReport(
+        closed=closed,
+        job_name=job["name"],
+        matrix=job.get("matrix", ""),
+        started_at=_instant(job["started_at"], now, "/job/started_at"),
+        pull_number=job.get("pull_number"),
+        commits_made=job.get("commits_made", ()),
+        team=tags.get("team", ""),
+        purpose=Purpose(tags.get("purpose", "other")),
+        labels=tags.get("labels", {}),
+        agent_runs=_agent_runs(body["agent_runs"], now),
+    )
+
+
+def _agent_runs(listed: Sequence[Mapping[str, Any]], now: datetime) -> list[ReportedRun]:
+    seen: set[tuple[str, str]] = set()
+    for number, run in enumerate(listed):
+        if (run["agent"], run["session"]) in seen:
+            raise ReportRefusedError(f"/agent_runs/{number}/session", "The same agent session is reported twice.")
+        seen.add((run["agent"], run["session"]))
+    return [_agent_run(run, now, f"/agent_runs/{number}") for number, run in enumerate(listed)]
+
+
+def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
+    cost = run.get("reported_cost_usd")
+    canonical = json.dumps(run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return ReportedRun(
+        agent=run["agent"],
+        agent_version=run.get("agent_version", ""),
+        session=run["session"],
+        completeness=Completeness(run["completeness"]),
+        completeness_reason=run.get("completeness_reason", ""),
+        reported_cost=None if cost is None else nano_usd(Decimal(cost)),
+        calls=[_call(call, now, path, number) for number, call in enumerate(run["calls"])],
+        body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
+    )
+
+
+def _call(call: Mapping[str, Any], now: datetime, path: str, number: int) -> ModelCall:
+    get = call.get
+    output, reasoning = call["output_tokens"], get("reasoning_tokens", 0)
+    if reasoning > output:
+        raise ReportRefusedError(f"{path}/calls/{number}/reasoning_tokens", "Reasoning is a part of output, not more.")
+    tokens = Tokens(
+        get("input_tokens", 0),
+        get("cache_read_tokens", 0),
+        get("cache_write_5m_tokens", 0),
+        get("cache_write_1h_tokens", 0),
+        get("cache_write_other_tokens", 0),
+        output,
+        reasoning,
+    )
+    return ModelCall(
+        call["provider"],
+        call["id"],
+        call["model"],
+        _instant(call["at"], now, f"{path}/calls/{number}/at"),
+        tokens,
+        get("service_tier", "standard"),
+        get("speed", "standard"),
+        get("web_searches", 0),
+        get("subagent", False),
+    )
+
+
+def _instant(text: str, now: datetime, path: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ReportRefusedError(path, "There is no such instant.") from error
+    if not now - OLDEST <= at <= now + CLOCK_SKEW:
+        raise ReportRefusedError(path, "The instant is more than 400 days ago, or in the future.")
+    return at

@@ -1,0 +1,59 @@
+"""What an agent run's counted model calls add up to. Unpriced calls are counted beside the cost, never as zero."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.money import ZERO, NanoUsd
+from app.core.month import Month
+from app.core.usage import ModelCall, Tokens
+
+MOST_MODELS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums over calls. `by_month` is the cost by the month of each call; `models` the most used first."""
+
+    calls: int
+    tokens: Tokens
+    cost: NanoUsd
+    by_month: dict[Month, NanoUsd]
+    unpriced_calls: int
+    unpriced_models: list[str]
+    models: list[str]
+
+
+def tally(calls: Sequence[ModelCall], costs: Sequence[NanoUsd | None]) -> Tally:
+    """Add up calls and their costs, which are in the same order; None is an unpriced call."""
+    by_month: dict[tuple[int, int], int] = {}
+    for call, cost in zip(calls, costs, strict=True):
+        month = call.at.year, call.at.month
+        by_month[month] = by_month.get(month, 0) + (cost or 0)
+    unpriced = Counter(call.model for call, cost in zip(calls, costs, strict=True) if cost is None)
+    return Tally(
+        calls=len(calls),
+        tokens=_sum([call.tokens for call in calls]),
+        cost=NanoUsd(sum(by_month.values(), start=ZERO)),
+        by_month={Month(*month): NanoUsd(cost) for month, cost in by_month.items()},
+        unpriced_calls=unpriced.total(),
+        unpriced_models=_most(unpriced),
+        models=_most(Counter(call.model for call in calls)),
+    )
+
+
+def _sum(tokens: Sequence[Tokens]) -> Tokens:
+    return Tokens(
+        sum([t.input for t in tokens]),
+        sum([t.cache_read for t in tokens]),
+        sum([t.cache_write_5m for t in tokens]),
+        sum([t.cache_write_1h for t in tokens]),
+        sum([t.cache_write_other for t in tokens]),
+        sum([t.output for t in tokens]),
+        sum([t.reasoning for t in tokens]),
+    )
+
+
+def _most(models: Counter[str]) -> list[str]:
+    ordered = sorted(models.items(), key=lambda item: (-item[1], item[0]))
+    return [model for model, _ in ordered[:MOST_MODELS]]

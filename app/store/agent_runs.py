@@ -1,0 +1,234 @@
+"""Workflow jobs, what was sent for them, their agent runs and model calls. Owns the identity of each of them.
+
+All functions work within the caller's transaction. `lock_job` takes the job's row, so that two records of one job
+never interleave; model calls are written in one order, so that two jobs that send the same calls cannot deadlock.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session, col, delete, select
+
+from app.core.facts import Claims
+from app.core.reported import JobReport
+from app.store.keys import new_key, us
+from app.store.run_rows import CALL_COLUMNS, MISSING_AGENT, missing_session
+from app.store.tables import AgentRun, ModelCallRow, Record, Tie, UsedToken, WorkflowJob
+
+
+def insert(table: str, columns: Sequence[str], rest: str = "ON CONFLICT DO NOTHING") -> str:
+    """An INSERT with a named parameter for each column."""
+    values = ", ".join(f":{column}" for column in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) {rest}"  # noqa: S608 - our own names
+
+
+# One statement with each driver's own placeholders: SQLAlchemy's inserts cost more than SQLite's (bench/record.py).
+ADD_CALLS = {
+    mark: f"INSERT INTO model_call ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join([mark] * len(CALL_COLUMNS))})"  # noqa: S608
+    " ON CONFLICT DO NOTHING"
+    for mark in ("?", "%s")
+}
+ADD_TOKEN = text(insert("used_token", ("issuer", "jti", "account_id", "body_sha256", "expires_at_us")))
+ADD_COMMIT = text(insert("commit_made", ("account_id", "repository_id", "sha", "workflow_job_id")))
+ADD_RECORD = text(insert("record", list(Record.model_fields), rest=""))
+ADD_RUN = text(insert("agent_run", list(AgentRun.model_fields), rest=""))
+JOB_COLUMNS = (
+    "id", "account_id", "issuer", "repository_id", "run_id", "run_attempt", "job_key", "check_run_id", "event_name",
+    "ref", "head_ref", "base_ref", "actor_id", "workflow", "workflow_ref", "job_workflow_ref",
+    "repository_properties", "job_name", "matrix", "pull_number", "commits_made", "started_at_us", "run_state",
+    "state", "opened_at_us",
+)  # fmt: skip
+# The update changes nothing: it locks the row, whoever wrote it first.
+LOCK_JOB = text(
+    insert(
+        "workflow_job",
+        JOB_COLUMNS,
+        "ON CONFLICT (account_id, issuer, repository_id, run_id, run_attempt, job_key)"
+        " DO UPDATE SET job_key = excluded.job_key RETURNING id, state, pull_number, commits_made",
+    )
+)
+CLOSE_JOB = text("""
+    UPDATE workflow_job SET state = 'closed', closed_at_us = COALESCE(closed_at_us, :now_us),
+        pull_number = :pull_number, commits_made = :commits_made
+    WHERE account_id = :account_id AND id = :id
+""")
+RECORDS = text("""
+    SELECT COUNT(*) AS records, MAX(CASE WHEN body_sha256 = :body_sha256 THEN id END) AS same, MAX(id) AS latest
+    FROM record WHERE account_id = :account_id AND workflow_job_id = :workflow_job_id
+""")
+REVISED = text("UPDATE agent_run SET revisions = revisions + 1 WHERE account_id = :account_id AND id = :id")
+
+
+def job_key(claims: Claims, report: JobReport) -> str:
+    """What tells jobs of one run attempt apart: signed where the token has it, else as claimed."""
+    if claims.check_run_id is not None:
+        return f"check_run:{claims.check_run_id}"
+    return f"job:{report.job_name}:{report.matrix}"
+
+
+def remember_token(session: Session, claims: Claims, body_sha256: str) -> str:
+    """Remember that a token came with this body; returns the hash of the body that it first came with."""
+    row = {
+        "issuer": claims.issuer,
+        "jti": claims.jti,
+        "account_id": claims.account_id,
+        "body_sha256": body_sha256,
+        "expires_at_us": us(claims.expires_at),
+    }
+    if session.connection().execute(ADD_TOKEN, row).rowcount == 1:
+        return body_sha256
+    query = select(UsedToken.body_sha256).where(
+        UsedToken.issuer == claims.issuer, UsedToken.jti == claims.jti, UsedToken.account_id == claims.account_id
+    )
+    return session.exec(query).first() or ""
+
+
+def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime) -> tuple[str, str, bool]:
+    """Find or make the job that a token names, and hold it; returns its id, its state before, and if facts changed.
+
+    A closing record closes it. Later ones add to what is claimed of it, and replace nothing.
+    """
+    row = session.connection().execute(LOCK_JOB, _job_row(claims, report, now)).one()
+    if report.commits_made:
+        _add_commits(session, claims, report, row.id)
+    if not report.closed:
+        return row.id, row.state, False
+    commits = sorted({*json.loads(row.commits_made), *report.commits_made})
+    pull_number = report.pull_number if row.pull_number is None else row.pull_number
+    changed = row.state != "closed" or (json.dumps(commits), pull_number) != (row.commits_made, row.pull_number)
+    if changed:
+        values = {
+            "now_us": us(now),
+            "pull_number": pull_number,
+            "commits_made": json.dumps(commits),
+            "account_id": claims.account_id,
+            "id": row.id,
+        }
+        session.connection().execute(CLOSE_JOB, values)
+    return row.id, row.state, changed
+
+
+def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]:
+    return {
+        **{name: getattr(claims, name) for name in JOB_COLUMNS if hasattr(claims, name)},
+        "id": new_key(),
+        "job_key": job_key(claims, report),
+        "repository_properties": json.dumps(claims.repository_properties, sort_keys=True),
+        "job_name": report.job_name,
+        "matrix": report.matrix,
+        "pull_number": report.pull_number,
+        "commits_made": json.dumps(sorted(report.commits_made)),
+        "started_at_us": us(report.started_at),
+        "run_state": "unread",
+        "state": "opened",
+        "opened_at_us": us(now),
+    }
+
+
+def _add_commits(session: Session, claims: Claims, report: JobReport, job_id: str) -> None:
+    place = {"account_id": claims.account_id, "repository_id": claims.repository_id, "workflow_job_id": job_id}
+    session.connection().execute(ADD_COMMIT, [{**place, "sha": sha} for sha in sorted(report.commits_made)])
+
+
+def records_of(session: Session, account_id: int, job_id: str, body_sha256: str) -> tuple[int, str | None, str | None]:
+    """How many records a job has, the id of the one with this very body, and that of the latest."""
+    values = {"account_id": account_id, "workflow_job_id": job_id, "body_sha256": body_sha256}
+    row = session.connection().execute(RECORDS, values).one()
+    return row.records, row.same, row.latest
+
+
+def add_record(
+    session: Session, claims: Claims, job_id: str, phase: str, state: str, body: bytes, body_sha256: str, now: datetime
+) -> str:
+    """Keep a record as it came (`body` is zlib); returns its id."""
+    row = {
+        "id": new_key(),
+        "account_id": claims.account_id,
+        "workflow_job_id": job_id,
+        "phase": phase,
+        "state": state,
+        "claims": json.dumps(asdict(claims), default=str, separators=(",", ":")),
+        "body": body,
+        "body_sha256": body_sha256,
+        "received_at_us": us(now),
+    }
+    session.connection().execute(ADD_RECORD, row)
+    return str(row["id"])
+
+
+def opening_of(session: Session, account_id: int, job_id: str) -> tuple[str, bytes]:
+    """The id of the record that opened a job, and its body, compressed as it was kept."""
+    query = select(Record.id, Record.body).where(
+        Record.account_id == account_id, Record.workflow_job_id == job_id, Record.phase == "opened"
+    )
+    return session.exec(query.order_by(col(Record.id))).one()
+
+
+def agent_runs_of(session: Session, account_id: int, job_id: str) -> list[AgentRun]:
+    """The agent runs of one job, the stand-in for a missing one included."""
+    query = select(AgentRun).where(AgentRun.account_id == account_id, AgentRun.workflow_job_id == job_id)
+    return list(session.exec(query.order_by(AgentRun.id)))
+
+
+def add_agent_runs(session: Session, rows: Sequence[AgentRun]) -> None:
+    session.connection().execute(ADD_RUN, [row.model_dump() for row in rows])
+
+
+def flag_revision(session: Session, account_id: int, agent_run_id: str) -> None:
+    """Count that another body came under an agent run's identity."""
+    session.connection().execute(REVISED, {"account_id": account_id, "id": agent_run_id})
+
+
+def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Write model calls (tuples in the order of CALL_COLUMNS); returns the ids of those not counted before.
+
+    A call is known by provider and response id within the account, whoever sent it first.
+    """
+    connection = session.connection()
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    ordered = sorted(rows, key=lambda row: row[3:5])
+    written = connection.exec_driver_sql(ADD_CALLS[mark], ordered).rowcount if ordered else 0
+    if written == len(rows):
+        return {row[0] for row in rows}
+    query = select(ModelCallRow.id).where(
+        ModelCallRow.account_id == account_id, col(ModelCallRow.agent_run_id).in_({row[2] for row in rows})
+    )
+    return set(session.exec(query))
+
+
+def unpriced_models(session: Session, account_id: int, agent_run_id: str) -> list[str]:
+    query = select(ModelCallRow.model).where(
+        ModelCallRow.account_id == account_id,
+        ModelCallRow.agent_run_id == agent_run_id,
+        col(ModelCallRow.cost_nano_usd).is_(None),
+    )
+    return sorted(set(session.exec(query)))
+
+
+def remove_missing(session: Session, account_id: int, job_id: str) -> list[int]:
+    """Take back the stand-in for a job's missing record; returns the pulls it was tied to.
+
+    It never had a cost, so the books do not change.
+    """
+    query = select(AgentRun.id).where(
+        AgentRun.account_id == account_id,
+        AgentRun.workflow_job_id == job_id,
+        AgentRun.agent == MISSING_AGENT,
+        AgentRun.session == missing_session(job_id),
+    )
+    found = session.exec(query).all()
+    ties = select(Tie.number).where(Tie.account_id == account_id, col(Tie.agent_run_id).in_(found))
+    numbers = list(session.exec(ties))
+    session.exec(delete(Tie).where(col(Tie.account_id) == account_id, col(Tie.agent_run_id).in_(found)))
+    session.exec(delete(AgentRun).where(col(AgentRun.account_id) == account_id, col(AgentRun.id).in_(found)))
+    return numbers
+
+
+def mark_missing(session: Session, job: WorkflowJob) -> None:
+    job.state = "missing"
+    session.add(job)
+    session.flush()

@@ -1,0 +1,278 @@
+"""A job reports its agents: keep the report, count each model call once, price it, enter it in the books.
+
+Who and where come from the signed claims alone; how much comes from the report and stays a claim of the runner. The
+same report again changes nothing. Another one under a known identity is kept and flagged, and never counted.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlmodel import Session
+
+from app.core.config import Config, read
+from app.core.facts import AgentRunKey, Claims
+from app.core.money import NanoUsd
+from app.core.outcomes import Later
+from app.core.reported import JobReport, ReportedRun, read_report
+from app.core.tally import tally
+from app.store import agent_runs as store
+from app.store.accounts import repository_of
+from app.store.admission import admission_of
+from app.store.books import post_usage
+from app.store.keys import new_key
+from app.store.queue import Job, NewJob, enqueue
+from app.store.run_rows import agent_run_row, call_row, stand_in_row
+from app.store.tables import AgentRun, WorkflowJob
+from app.world import World
+
+EXPECTED_WITHIN = timedelta(hours=6)  # GitHub ends a hosted runner's job then
+LOOK_AGAIN = timedelta(hours=1)
+MOST_RECORDS = 200  # of one job
+# One million dollars in one job is a broken log, and sums of such would leave 64 bits.
+LARGEST_COST = NanoUsd(10**15)
+
+
+class RecordRefusedError(Exception):
+    """The caller may not record this: an HTTP status, a code for machines and a sentence for people."""
+
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Costed:
+    """An agent run with what each of its calls costs, in the same order."""
+
+    run: ReportedRun
+    costs: Sequence[NanoUsd | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms an account's job may record: its configuration, and whether everybody can read its repository."""
+
+    config: Config
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A reported agent run as it stands now, and what the report was to it: "recorded", "repeat" or "revision"."""
+
+    row: AgentRun
+    status: str
+    unpriced_models: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a report: "opened", "recorded" or "repeat". Amounts are for `show_money` only."""
+
+    status: str
+    record_id: str
+    agent_runs: Sequence[KeptRun]
+    price_list: str
+    show_money: bool
+
+
+# ---- the report comes in ------------------------------------------------------------------------------------------
+
+
+def admit(world: World, claims: Claims) -> Terms:
+    """The terms for a job; raises RecordRefusedError for an account or repository that we do not serve."""
+    with world.db.reading() as session:
+        found = admission_of(session, claims.account_id, claims.repository_id)
+    if found.installation == "suspended":
+        raise RecordRefusedError(403, "suspended", "The App is suspended on this account.")
+    if found.installation != "active" or found.repository == "removed":
+        raise RecordRefusedError(403, "not-installed", "The App is not installed on this account or repository.")
+    # The token is newer than any event. A host that says nothing has public repositories, as far as we know.
+    public = (claims.visibility or found.visibility) not in ("private", "internal")
+    return Terms(_config(found.config, found.config_public), public)
+
+
+def record(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Mapping[str, Any]) -> Recorded:
+    """Record what an admitted job sent: `body`, and the same parsed and fitting its schema.
+
+    Raises RecordRefusedError, and ReportRefusedError for an impossible report.
+    """
+    now = world.now()
+    report = read_report(parsed, now)
+    costed = [_cost(world, terms.config, run) for run in report.agent_runs]
+    _refuse_broken_counts(costed)
+    body_sha256 = hashlib.sha256(body).hexdigest()
+    sent = _Sent(world, claims, report, zlib.compress(body, 1), body_sha256, now)
+    with world.db.transaction() as session:
+        if store.remember_token(session, claims, body_sha256) != body_sha256:
+            raise RecordRefusedError(409, "token-reused", "This token has already come with another record.")
+        status, record_id, kept = _keep(session, sent, costed)
+    return Recorded(status, record_id, kept, world.prices.version, terms.config.shows_money(terms.public))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One report on its way into the tables."""
+
+    world: World
+    claims: Claims
+    report: JobReport
+    compressed: bytes
+    body_sha256: str
+    now: datetime
+
+
+@lru_cache(maxsize=256)
+def _config(text: str, public: bool) -> Config:
+    return read(text, public)[0] or Config()
+
+
+def _cost(world: World, config: Config, run: ReportedRun) -> Costed:
+    if not config.discounts:
+        return Costed(run, [world.prices.price(call).cost for call in run.calls])
+    discounts = [config.discount(call.provider, call.at) for call in run.calls]
+    return Costed(run, [world.prices.price(call, share).cost for call, share in zip(run.calls, discounts, strict=True)])
+
+
+def _refuse_broken_counts(costed: Sequence[Costed]) -> None:
+    if sum(cost or 0 for each in costed for cost in each.costs) > LARGEST_COST:
+        raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
+
+
+def _keep(session: Session, sent: _Sent, costed: Sequence[Costed]) -> tuple[str, str, list[KeptRun]]:
+    """Write what is new; returns what the report was, its record's id, and its agent runs as they stand now."""
+    account_id, closed = sent.claims.account_id, sent.report.closed
+    job_id, before, changed = store.lock_job(session, sent.claims, sent.report, sent.now)
+    records, same, latest = store.records_of(session, account_id, job_id, sent.body_sha256)
+    untied = store.remove_missing(session, account_id, job_id) if closed and before == "missing" else []
+    known = {(run.agent, run.session): run for run in store.agent_runs_of(session, account_id, job_id)}
+    unknown = [each for each in costed if (each.run.agent, each.run.session) not in known]
+    revised = [each for each in costed if _is_revision(each.run, known)]
+    if same or (latest and not (unknown or revised or changed)):
+        return "repeat", same or latest or "", _standing(session, costed, known, {})
+    if records >= MOST_RECORDS:
+        raise RecordRefusedError(422, "too-many-records", f"This job has sent {MOST_RECORDS} records already.")
+    state = "revision" if revised and not unknown else "accepted"
+    phase = "closed" if closed else "opened"
+    record_id = store.add_record(
+        session, sent.claims, job_id, phase, state, sent.compressed, sent.body_sha256, sent.now
+    )
+    for each in revised:
+        store.flag_revision(session, account_id, known[each.run.agent, each.run.session].id)
+    added = _add(session, sent, job_id, record_id, unknown)
+    _ask(session, sent, job_id, untied)
+    return ("recorded" if closed else "opened"), record_id, _standing(session, costed, known, added)
+
+
+def _is_revision(run: ReportedRun, known: Mapping[tuple[str, str], AgentRun]) -> bool:
+    counted = known.get((run.agent, run.session))
+    return counted is not None and counted.body_sha256 != run.body_sha256
+
+
+def _add(
+    session: Session, sent: _Sent, job_id: str, record_id: str, costed: Sequence[Costed]
+) -> dict[tuple[str, str], KeptRun]:
+    """Add agent runs with those of their calls that nobody sent before, and enter their cost in the books."""
+    ids = [new_key() for _ in costed]
+    rows = [
+        call_row(sent.claims.account_id, agent_run_id, call, cost)
+        for agent_run_id, each in zip(ids, costed, strict=True)
+        for call, cost in zip(each.run.calls, each.costs, strict=True)
+    ]
+    fresh = store.add_calls(session, sent.claims.account_id, rows)
+    flags = iter([row[0] in fresh for row in rows])
+    added = {}
+    for agent_run_id, each in zip(ids, costed, strict=True):
+        pairs = [pair for pair in zip(each.run.calls, each.costs, strict=True) if next(flags)]
+        counted = tally([call for call, _ in pairs], [cost for _, cost in pairs])
+        key = AgentRunKey(sent.claims.account_id, sent.claims.repository_id, agent_run_id)
+        row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, sent.world.prices.version)
+        added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)
+        post_usage(session, key, counted.by_month, sent.now)
+    if added:
+        store.add_agent_runs(session, [kept.row for kept in added.values()])
+    return added
+
+
+def _ask(session: Session, sent: _Sent, job_id: str, untied: Sequence[int]) -> None:
+    """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a stand-in."""
+    claims, now = sent.claims, sent.now
+    if sent.report.closed:
+        enqueue(session, _run_job(claims.account_id, claims.repository_id, claims.run_id, "place", job_id, now), now)
+    else:
+        due = now + EXPECTED_WITHIN
+        enqueue(session, _run_job(claims.account_id, claims.repository_id, claims.run_id, "expect", job_id, due), now)
+    for number in sorted(set(untied)):
+        lane = f"{claims.account_id}/{claims.repository_id}/{number}"
+        args = {"repository_id": claims.repository_id, "number": number}
+        enqueue(session, NewJob(claims.account_id, lane, "publish", f"publish:{lane}", args, now), now)
+
+
+def _run_job(account_id: int, repository_id: int, run_id: int, kind: str, job_id: str, due: datetime) -> NewJob:
+    lane = f"{account_id}/{repository_id}/run/{run_id}"
+    return NewJob(account_id, lane, kind, f"{kind}:{job_id}", {"workflow_job_id": job_id}, due)
+
+
+def _standing(
+    session: Session,
+    costed: Sequence[Costed],
+    known: Mapping[tuple[str, str], AgentRun],
+    added: Mapping[tuple[str, str], KeptRun],
+) -> list[KeptRun]:
+    """Each reported agent run as it stands now, in the order of the report."""
+    kept = []
+    for each in costed:
+        key = each.run.agent, each.run.session
+        if key in added:
+            kept.append(added[key])
+        else:
+            row = known[key]
+            status = "revision" if _is_revision(each.run, known) else "repeat"
+            models = store.unpriced_models(session, row.account_id, row.id) if row.unpriced_calls else []
+            kept.append(KeptRun(row, status, models))
+    return kept
+
+
+# ---- the report never comes ---------------------------------------------------------------------------------------
+
+
+def expect(job: Job, world: World) -> None:
+    """A job opened a record hours ago: if it has ended without a closing one, its agents' cost is missing, not zero.
+
+    Raises Later while GitHub says that the workflow run still goes on.
+    """
+    job_id = str(job.args["workflow_job_id"])
+    with world.db.reading() as session:
+        opened = session.get(WorkflowJob, job_id)
+        repository = repository_of(session, job.account_id, opened.repository_id) if opened else None
+    github = world.client(job.account_id)
+    if opened is None or opened.account_id != job.account_id or opened.state != "opened" or github is None:
+        return
+    if repository is None:
+        raise Later(world.now() + LOOK_AGAIN, "The repository is not known yet.")
+    run = github.read_workflow_run(repository.owner, repository.name, opened.run_id, opened.run_attempt)
+    if run is not None and run.status != "completed":
+        raise Later(world.now() + LOOK_AGAIN, "The workflow run still goes on.")
+    with world.db.transaction() as session:
+        _miss(session, world, job.account_id, job_id)
+
+
+def _miss(session: Session, world: World, account_id: int, job_id: str) -> None:
+    """Put a stand-in without cost where the record should be, unless it came meanwhile."""
+    opened = session.get(WorkflowJob, job_id, with_for_update=True)
+    if opened is None or opened.state != "opened":
+        return
+    store.mark_missing(session, opened)
+    record_id, body = store.opening_of(session, account_id, job_id)
+    tags = json.loads(zlib.decompress(body)).get("tags", {})
+    store.add_agent_runs(session, [stand_in_row(opened, record_id, tags, world.prices.version)])
+    due = world.now()
+    enqueue(session, _run_job(account_id, opened.repository_id, opened.run_id, "place", job_id, due), due)

@@ -1,0 +1,173 @@
+"""`POST /v1/agent-runs`, and the schema of its body. Owns the order of the checks: the cheap ones and the token first.
+
+Nobody's body is read before their token is verified and the App is found on their account.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonschema_rs
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.core.facts import Claims
+from app.core.reported import ReportRefusedError
+from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
+from app.stories.record import KeptRun, Recorded, RecordRefusedError, Terms, admit, record
+from app.web.strict_json import parse
+from app.world import World
+
+LARGEST_BODY = 16 * 1024 * 1024
+LONGEST_MESSAGE = 300
+SCHEMA_FILE = Path(__file__).with_name("agent-runs-1.schema.json")
+HTTP_STATUS = {"opened": 202, "recorded": 201, "repeat": 200}
+T = TypeVar("T")
+
+
+class AnswerError(Exception):
+    """An HTTP status, a code for machines and a sentence for people."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.response = JSONResponse({"code": code, "message": message[:LONGEST_MESSAGE]}, status, headers)
+
+
+def agent_run_routes(world: World) -> list[Route]:
+    """The routes of this surface."""
+    settings = world.settings
+    verifier = TokenVerifier.of(settings.oidc_issuers, settings.oidc_audience or settings.public_url, world.now)
+    surface = AgentRuns(world, verifier)
+    return [
+        Route("/v1/agent-runs", surface.post, methods=["POST"]),
+        Route("/v1/schemas/agent-runs-1.json", surface.schema, methods=["GET"]),
+    ]
+
+
+class AgentRuns:
+    """Takes records of agent runs from Actions, with the schema compiled once."""
+
+    def __init__(self, world: World, verifier: TokenVerifier) -> None:
+        self._world = world
+        self._verifier = verifier
+        self._schema = SCHEMA_FILE.read_bytes()
+        # Masked: what a stranger sent is not repeated to logs and step summaries.
+        self._validator = jsonschema_rs.validator_for(json.loads(self._schema), mask="the value")
+
+    async def schema(self, _request: Request) -> Response:
+        """The JSON Schema of a record."""
+        return Response(self._schema, media_type="application/schema+json", headers={"Cache-Control": "max-age=3600"})
+
+    async def post(self, request: Request) -> Response:
+        """Take one record."""
+        try:
+            unverified_token = _bearer(request)
+            _check_headers(request)
+            claims, terms = await run_in_threadpool(_answering, lambda: self._admit(unverified_token))
+            body = await _read(request)
+            recorded = await run_in_threadpool(_answering, lambda: self._record(claims, terms, body))
+        except AnswerError as answer:
+            return answer.response
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return JSONResponse(answer_of(recorded), HTTP_STATUS[recorded.status])
+
+    def _admit(self, unverified_token: str) -> tuple[Claims, Terms]:
+        claims = self._verifier.verify(unverified_token)
+        return claims, admit(self._world, claims)
+
+    def _record(self, claims: Claims, terms: Terms, body: bytes) -> Recorded:
+        try:
+            parsed = parse(body)
+        except ValueError as error:
+            raise AnswerError(422, "body-malformed", str(error)) from error
+        try:
+            self._validator.validate(parsed)
+        except jsonschema_rs.ValidationError as error:
+            path = "/" + "/".join(map(str, error.instance_path))
+            raise AnswerError(422, "body-invalid", f"{path[:100]}: {error.message}") from error
+        except (ValueError, OverflowError) as error:  # an integer that no schema validator can hold
+            raise AnswerError(422, "body-invalid", "The body has a number that is too long.") from error
+        return record(self._world, claims, terms, body, parsed)
+
+
+def _answering(call: Callable[[], T]) -> T:
+    """The call's result; what it refuses becomes an answer, what fails outside rises."""
+    try:
+        return call()
+    except TokenRefusedError as refused:
+        raise AnswerError(401, refused.code, refused.sentence, {"WWW-Authenticate": "Bearer"}) from refused
+    except RecordRefusedError as refused:
+        raise AnswerError(refused.status, refused.code, refused.sentence) from refused
+    except ReportRefusedError as refused:
+        raise AnswerError(422, "body-invalid", str(refused)) from refused
+    except KeysUnavailableError as error:
+        raise AnswerError(503, "keys-unavailable", str(error), {"Retry-After": "30"}) from error
+
+
+def _bearer(request: Request) -> str:
+    sent = request.headers.getlist("authorization")
+    scheme, _, unverified_token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not unverified_token.strip():
+        sentence = "Send the job's OIDC token once, as Authorization: Bearer …"
+        raise AnswerError(401, "token-missing", sentence, {"WWW-Authenticate": "Bearer"})
+    return unverified_token.strip()
+
+
+def _check_headers(request: Request) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise AnswerError(415, "not-json", "Send the record as application/json.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise AnswerError(415, "encoded", "Send the record without a content encoding.")
+    length = request.headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and (len(length) > 12 or int(length) > LARGEST_BODY):
+        raise _too_large()
+
+
+async def _read(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise _too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large() -> AnswerError:
+    return AnswerError(413, "too-large", "The record is larger than 16 MB.", {"Connection": "close"})
+
+
+def answer_of(recorded: Recorded) -> dict[str, Any]:
+    """What the Action prints. Without `show_money` no amount is in it: a public repository's step summary is public."""
+    runs = [_run(each, recorded.show_money) for each in recorded.agent_runs]
+    cost = sum(each.row.cost_nano_usd for each in recorded.agent_runs)
+    return {
+        "record_id": recorded.record_id,
+        "status": recorded.status,
+        "agent_runs": runs,
+        "cost_nano_usd": cost if recorded.show_money else None,
+        "unpriced_calls": sum(run["unpriced_calls"] for run in runs),
+        "price_list": recorded.price_list,
+        "show_money": recorded.show_money,
+    }
+
+
+TOLD = (
+    "agent", "session", "completeness", "model_calls", "calls_counted_elsewhere", "unpriced_calls", "input_tokens",
+    "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
+    "output_tokens", "reasoning_tokens",
+)  # fmt: skip
+
+
+def _run(kept: KeptRun, show_money: bool) -> dict[str, Any]:
+    return {
+        **{name: getattr(kept.row, name) for name in TOLD},
+        "status": kept.status,
+        "unpriced_models": kept.unpriced_models,
+        "cost_nano_usd": kept.row.cost_nano_usd if show_money else None,
+    }
