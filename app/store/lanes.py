@@ -82,10 +82,12 @@ def check(session: Session, hold: Hold) -> None:
         raise LostLaneError(hold.lane)
 
 
-def advance(session: Session, hold: Hold, ended: Ended | None, now: datetime, lease: timedelta) -> Job | None:
+def advance(
+    session: Session, hold: Hold, ended: Ended | None, now: datetime, lease: timedelta, go_on: bool = True
+) -> Job | None:
     """Note how the last job ended and start the next one that is due; None when the lane was given back.
 
-    Raises LostLaneError, and then has changed nothing.
+    Without `go_on` the lane is given back with all its jobs. Raises LostLaneError, and then has changed nothing.
     """
     connection = session.connection()
     # First of all, and locking the row: what was enqueued before is seen below, what comes later wakes the lane itself.
@@ -93,22 +95,13 @@ def advance(session: Session, hold: Hold, ended: Ended | None, now: datetime, le
         raise LostLaneError(hold.lane)
     if ended is not None:
         _note(session, ended)
-    row = _next(session, hold, now)
-    if row is None or not row["due"]:
-        _release(session, hold, row, now)
-        return None
-    connection.execute(START, {"id": row["id"]})
-    return _job(row)
-
-
-def release(session: Session, hold: Hold, ended: Ended | None, now: datetime) -> None:
-    """Note how the last job ended and give the lane back with the rest of its jobs. Raises LostLaneError."""
-    connection = session.connection()
-    if not connection.execute(RENEW, _fenced(hold, us(now))).rowcount:
-        raise LostLaneError(hold.lane)
-    if ended is not None:
-        _note(session, ended)
-    _release(session, hold, _next(session, hold, now), now)
+    row = connection.execute(NEXT, {"lane": hold.lane, "now_us": us(now)}).mappings().first()
+    if go_on and row is not None and row["due"]:
+        connection.execute(START, {"id": row["id"]})
+        return _job(row)
+    next_at_us = None if row is None else row["run_at_us"]
+    connection.execute(RELEASE, {"lane": hold.lane, "next_at_us": next_at_us, "now_us": us(now)})
+    return None
 
 
 def _note(session: Session, ended: Ended) -> None:
@@ -124,15 +117,6 @@ def _note(session: Session, ended: Ended) -> None:
     if ended.state == WAITING and connection.execute(HAND_OVER, values).rowcount:
         values |= {"state": DONE, "run_at_us": None, "error": f"taken over by a newer one; {ended.error}"}
     connection.execute(NOTE, values)
-
-
-def _next(session: Session, hold: Hold, now: datetime) -> RowMapping | None:
-    return session.connection().execute(NEXT, {"lane": hold.lane, "now_us": us(now)}).mappings().first()
-
-
-def _release(session: Session, hold: Hold, following: RowMapping | None, now: datetime) -> None:
-    next_at_us = None if following is None else following["run_at_us"]
-    session.connection().execute(RELEASE, {"lane": hold.lane, "next_at_us": next_at_us, "now_us": us(now)})
 
 
 def _fenced(hold: Hold, until_us: int) -> dict[str, Any]:

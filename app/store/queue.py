@@ -78,7 +78,7 @@ def _job_row(new: NewJob, now_us: int) -> dict[str, Any]:
         "lane": new.lane,
         "kind": new.kind,
         "dedupe": f"{new.account_id}/{new.dedupe}",
-        "args": json.dumps(new.args, separators=(",", ":")),
+        "args": json.dumps(new.args),
         "run_at_us": us(new.run_at),
         "now_us": now_us,
         "debounced": new.kind in DEBOUNCED,
@@ -112,4 +112,7 @@ WAKE_LANE = text("""
     ON CONFLICT (key) DO UPDATE SET next_at_us =
         CASE WHEN lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
              THEN excluded.next_at_us ELSE lane.next_at_us END
+""")
+REVIVE_BY_DEDUPE = text("""
+    UPDATE job SET state = 0, attempts = 0, run_at_us = :now_us WHERE dedupe = :dedupe AND state = 3
 """)

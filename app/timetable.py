@@ -1,0 +1,72 @@
+"""Which story each kind of job has, and what recurs. The one place where the worker meets the stories."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from app.core.events import InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.month import Month
+from app.settings import Settings
+from app.store.accounts import active_accounts
+from app.store.queue import NewJob
+from app.store.schedule import Entry
+from app.stories import allocate, enroll, publish, record, summarize
+from app.worker import Story, deliver, throw_away
+
+# A month can change for two weeks after its end (reverts); the summary of this day is the last one.
+FINAL_DAY = 16
+REFRESH_SPREAD_S = 3000
+SUMMARY_SPREAD_S = 3600
+
+
+def stories() -> Mapping[str, Story]:
+    """What to call for each kind of job."""
+    return {
+        "delivery": deliver(
+            {
+                PullEvent: allocate.on_pull,
+                InstallationEvent: enroll.on_installation,
+                RepositoryEvent: enroll.on_repository,
+                RerequestEvent: publish.on_rerequest,
+            }
+        ),
+        "place": allocate.place,
+        "publish": publish.publish,
+        "expect": record.expect,
+        "summary": summarize.summarize,
+        "refresh": enroll.refresh,
+        "prune": throw_away,
+    }
+
+
+def entries(settings: Settings) -> list[Entry]:
+    """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change."""
+    day, hour = timedelta(days=1), timedelta(hours=1)
+
+    def summaries(session: Session, slot: datetime) -> Iterable[NewJob]:
+        if not settings.summary_day <= slot.day <= FINAL_DAY:
+            return
+        month = str(Month.of(slot).previous)
+        for account in active_accounts(session):
+            due = slot + _spread(account, SUMMARY_SPREAD_S)
+            yield NewJob(account, f"{account}/summary", "summary", f"summary/{month}", {"month": month}, due)
+
+    def refreshes(session: Session, slot: datetime) -> Iterable[NewJob]:
+        for account in active_accounts(session):
+            due = slot + _spread(account, REFRESH_SPREAD_S)
+            yield NewJob(account, f"{account}/installation", "refresh", "refresh", {}, due)
+
+    def prunes(_session: Session, slot: datetime) -> Iterable[NewJob]:
+        yield NewJob(0, "0/prune", "prune", "prune", {}, slot)
+
+    return [
+        Entry("summary", day, timedelta(hours=3), summaries),
+        Entry("refresh", hour, timedelta(0), refreshes),
+        Entry("prune", hour, timedelta(minutes=30), prunes),
+    ]
+
+
+def _spread(account_id: int, over_s: int) -> timedelta:
+    """An account's own place in the slot: always the same, and far from its neighbours'."""
+    return timedelta(seconds=account_id * 7919 % over_s)
