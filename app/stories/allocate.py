@@ -28,7 +28,7 @@ from app.store.pulls import (
     save_pull,
 )
 from app.store.queue import Job, NewJob, enqueue
-from app.store.tables import AgentRun, CommitMade, Repository, Tie, WorkflowJob
+from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
@@ -265,8 +265,4 @@ def _keep_run_record(session: Session, job: WorkflowJob, run: WorkflowRunFact | 
         job.run_created_at_us = us(run.created_at)
         job.run_started_at_us = us(run.started_at)
     session.add(job)
-    for sha in json.loads(job.commits_made):
-        session.merge(
-            CommitMade(account_id=job.account_id, repository_id=job.repository_id, sha=sha, workflow_job_id=job.id)
-        )
     session.flush()

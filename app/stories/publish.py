@@ -176,6 +176,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
         money=money,
         title=pull.title,
         merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+        discounted=bool(config.discounts),
         tied_candidates=ties_naming(session, key),
         open_jobs=open_jobs_on_pull(session, key),
         unattributed_month=month,
