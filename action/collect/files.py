@@ -1,0 +1,166 @@
+"""Finds and reads log files that an agent may have written in any shape, within bounds of size, count and time.
+
+Refuses what is not a regular file, follows no link, never holds more than one line and one block in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from .calls import Refused
+
+BLOCK = 1 << 20
+LINE_LIMIT = 4 << 20  # an answer has at most some 100,000 tokens; longer lines are tool output or images
+HEAD = 64 << 10
+TAIL = 256  # bytes that tell whether a file still begins as it did at the job's start
+ENTRIES_LIMIT = 200_000
+FILES_LIMIT = 20_000
+INTEGER_DIGITS = 18
+_GAP = re.compile(r"[\s,]*")
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Budget:
+    """How much may still be looked at. Running out is told, never hidden."""
+
+    def __init__(self, seconds: float, entries: int = ENTRIES_LIMIT, files: int = FILES_LIMIT) -> None:
+        self.until = time.monotonic() + seconds
+        self.entries, self.files = entries, files
+        self.exhausted = False
+
+    def spend(self) -> bool:
+        """True while another folder entry may be looked at."""
+        self.entries -= 1
+        if self.entries < 0 or self.files < 0 or (self.entries % 64 == 0 and time.monotonic() > self.until):
+            self.exhausted = True
+        return not self.exhausted
+
+
+class LogFile:
+    """A file found on disk. `old_size` bytes at its beginning were there when the job started."""
+
+    __slots__ = ("changed_us", "old_size", "path", "size")
+
+    def __init__(self, path: str, size: int, changed_us: int) -> None:
+        self.path, self.size, self.changed_us = path, size, changed_us
+        self.old_size = 0
+
+
+def walk(root: str, wanted: Callable[[str], bool], budget: Budget, deep: bool = True) -> Iterator[LogFile]:
+    """Regular files below root whose name is wanted, links never followed. Folders that cannot be read are skipped."""
+    folders = [root]
+    while folders:
+        try:
+            entries = os.scandir(folders.pop())
+        except OSError:
+            continue
+        with entries:
+            for entry in entries:
+                if not budget.spend():
+                    return
+                found = _look(entry, wanted, folders if deep else [])
+                if found:
+                    budget.files -= 1
+                    yield found
+
+
+def _look(entry: os.DirEntry[str], wanted: Callable[[str], bool], folders: list[str]) -> LogFile | None:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.path)
+        elif wanted(entry.name) and entry.is_file(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            return LogFile(entry.path, status.st_size, status.st_mtime_ns // 1000)
+    except OSError:
+        pass
+    return None
+
+
+def open_regular(path: str) -> BinaryIO:
+    """The file, opened without following a link or waiting for a pipe. Raises OSError for anything not regular."""
+    descriptor = os.open(path, _FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("not a regular file")
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def tail_digest(path: str, size: int) -> str:
+    """What the last bytes before `size` hash to; empty when they cannot be read."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, size - TAIL))
+            return hashlib.sha256(file.read(min(TAIL, size))).hexdigest()
+    except OSError:
+        return ""
+
+
+def lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
+    """Each line of a file with its offset and whether it is whole.
+
+    A line is not whole when it is longer than LINE_LIMIT (its beginning is given) or the file ends within it.
+    """
+    with open_regular(path) as file:
+        at, parts, held = 0, [], 0
+        while block := file.read(BLOCK):
+            first, *others = block.split(b"\n")
+            if held < LINE_LIMIT:
+                parts.append(first)
+            held += len(first)
+            for following in others:
+                yield at, b"".join(parts), held <= LINE_LIMIT
+                at, parts, held = at + held + 1, [following], len(following)
+        if held:
+            yield at, b"".join(parts), False
+
+
+def records_of_head(path: str) -> Iterator[dict[str, object]]:
+    """The JSON objects at a file's beginning: what tells its format. A broken first line does not hide the next."""
+    with open_regular(path) as file:
+        head = file.read(HEAD)
+        if b"\n" not in head:
+            head += file.read(2 * LINE_LIMIT)
+    if head.lstrip()[:1] == b"[":
+        yield from elements(head.decode("utf-8", "replace"))
+        return
+    for line in head.split(b"\n")[:40]:
+        try:
+            record = decode(line)
+        except Refused:
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def elements(content: str) -> Iterator[dict[str, object]]:
+    """The objects of a JSON array, one at a time. Ends early where the array is cut or broken; nothing tells which."""
+    decoder = json.JSONDecoder(parse_int=_integer)
+    at = content.find("[") + 1
+    try:
+        while True:
+            gap = _GAP.match(content, at)
+            element, at = decoder.raw_decode(content, gap.end() if gap else at)
+            if isinstance(element, dict):
+                yield element
+    except (ValueError, RecursionError):
+        return
+
+
+def decode(line: bytes) -> object:
+    """One JSON value. Anything that is not one, or is nested too deep, is refused."""
+    try:
+        return json.loads(line, parse_int=_integer)
+    except (ValueError, RecursionError) as problem:
+        raise Refused("not JSON") from problem
+
+
+def _integer(digits: str) -> int:
+    # Python takes quadratic time for absurdly long integers; they are out of bounds anyway.
+    return int(digits) if len(digits) <= INTEGER_DIGITS else -1

@@ -1,0 +1,57 @@
+"""What a format gets to read, and how a file that cannot be read is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .calls import LOWER_BOUND, MISSING, AgentRun
+from .files import LogFile, lines
+from .window import Window
+
+_SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+CUT = "a log ends in the middle of a line"
+LONG = "a line of a log is too long to be read"
+BROKEN = "a line of a log could not be read"
+
+
+class Gathered:
+    """What all formats have found so far. Formats read in the registry's order and may look at earlier finds."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.runs: dict[tuple[str, str], AgentRun] = {}
+        self.unread: list[tuple[str, LogFile, str]] = []
+        self.sessions: dict[str, object] = {}  # a format's own notes on sessions, for a later format's cross-check
+
+    def run(self, agent: str, session: str) -> AgentRun:
+        """The run of this session, made when it is new."""
+        made = AgentRun(agent, session)
+        return self.runs.setdefault((agent, made.session), made)
+
+    def unreadable(self, agent: str, file: LogFile, reason: str) -> None:
+        """Note a log of this job that cannot be read."""
+        self.unread.append((agent, file, reason))
+
+    def tell_unread(self) -> None:
+        """Show sessions whose logs could not be read: missing, or a lower bound where other logs of it were read."""
+        for agent, file, reason in self.unread:
+            if _SESSION.search(file.path):
+                run = self.run(agent, session_of_path(file.path))
+                run.doubt(LOWER_BOUND if run.calls else MISSING, reason)
+
+
+def session_of_path(path: str) -> str:
+    """The session or thread id in a log's name or, for a sub-agent's log, in its folder; else the path."""
+    found = _SESSION.findall(path.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]) or _SESSION.findall(path)
+    return found[-1] if found else path
+
+
+def lines_until_broken(file: LogFile) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines of a file; one that stops being readable ends as if it were cut."""
+    at = 0
+    try:
+        for at, line, whole in lines(file.path):
+            yield at, line, whole
+    except OSError:
+        yield at, b"", False

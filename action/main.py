@@ -1,0 +1,30 @@
+"""The Action's program: `main` opens, `post` records, `collect` looks only. Python's standard library, 3.9 or newer.
+
+Refuses to fail or slow a job: whatever goes wrong is one notice and exit code 0, unless fail-on-error is set.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 9):
+    sys.exit(79)  # python.js then tries the next Python
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves the script's folder out
+
+import phases
+
+
+def main() -> int:
+    """Run the phase that the first argument names."""
+    phase = sys.argv[1] if len(sys.argv) > 1 else ""
+    if phase == "main":
+        return phases.begin(os.environ)
+    if phase == "post":
+        return phases.finish(os.environ)
+    return phases.look(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a connection that still hangs must not hold the job

@@ -1,0 +1,70 @@
+"""The body of a record, as app/web/agent-runs-1.schema.json describes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from collect.calls import AgentRun, instant
+
+SCHEMA = "mergemeter.agent-runs/1"
+VERSION = "0.1.0"
+BODY_LIMIT = 24 << 20
+
+
+def opened(job: Mapping[str, object], inputs: Mapping[str, object]) -> bytes:
+    """The record that a job began."""
+    return _body("opened", dict(job), inputs, [], [])
+
+
+def closed(
+    job: Mapping[str, object],
+    inputs: Mapping[str, object],
+    runs: Sequence[AgentRun],
+    notices: Sequence[str],
+    commits: Sequence[str],
+    ended_us: int,
+) -> bytes:
+    """The record of what the job's agents did."""
+    ended: dict[str, object] = {**job, "ended_at": instant(ended_us)}
+    if commits:
+        ended["commits_made"] = list(commits)
+    return _body("closed", ended, inputs, [run.as_json() for run in runs], notices)
+
+
+def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None) -> dict[str, object]:
+    """Which job this is, as far as the token does not say so itself."""
+    job: dict[str, object] = {
+        "name": environ.get("GITHUB_JOB", "")[:256],
+        "matrix": hashlib.sha256(matrix.encode()).hexdigest() if matrix else "",
+        "started_at": instant(started_us),
+    }
+    if pull:
+        job["pull_number"] = pull
+    return job
+
+
+def _body(
+    phase: str,
+    job: dict[str, object],
+    inputs: Mapping[str, object],
+    runs: list[dict[str, object]],
+    notices: Sequence[str],
+) -> bytes:
+    tags: dict[str, object] = {"purpose": inputs["purpose"]}
+    if inputs["team"]:
+        tags["team"] = inputs["team"]
+    if inputs["tags"]:
+        tags["labels"] = inputs["tags"]
+    body: dict[str, object] = {
+        "schema": SCHEMA,
+        "phase": phase,
+        "action_version": VERSION,
+        "job": job,
+        "tags": tags,
+        "agent_runs": runs,
+    }
+    if notices:
+        body["notices"] = [notice[:256] for notice in notices[:20]]
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()

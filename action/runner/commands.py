@@ -1,0 +1,45 @@
+"""Speaks with the runner: workflow commands on standard output, and values through its files.
+
+Refuses to let a value become a command, or end a value early.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+
+
+def escape(message: str) -> str:
+    """A message as the data of a workflow command: one line, nothing that starts another command."""
+    return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace("##[", "# #[")
+
+
+def say(kind: str, message: str) -> None:
+    """Show a message on the job's page. Kind is notice, warning or error."""
+    sys.stdout.write(f"::{kind} title=Mergemeter::{escape(message)}\n")
+    sys.stdout.flush()
+
+
+def hide(secret: str) -> None:
+    """Have the runner mask a value in the log."""
+    if secret and "\n" not in secret:
+        sys.stdout.write(f"::add-mask::{escape(secret)}\n")
+        sys.stdout.flush()
+
+
+def put(file: str, name: str, value: str) -> None:
+    """Add name and value to one of the runner's files (GITHUB_ENV, GITHUB_STATE, GITHUB_OUTPUT), whatever they hold."""
+    delimiter = f"mergemeter_{secrets.token_hex(16)}"
+    append(file, f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+
+
+def append(file: str, content: str) -> None:
+    """Add text to a file that the runner gave. Without a file, as outside a workflow, nothing happens."""
+    if not file:
+        return
+    try:
+        with open(file, "a", encoding="utf-8", errors="replace", newline="\n") as opened:
+            opened.write(content)
+    except OSError:
+        say("notice", f"could not write to {os.path.basename(file)}")

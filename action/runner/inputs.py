@@ -1,0 +1,103 @@
+"""The Action's inputs, read once and checked: what comes out is valid, or a sentence says what is not."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+PURPOSES = ("author", "review", "triage", "ci-fix", "other")
+LABEL_LIMIT = 256
+TAGS_LIMIT = 20
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Wrong(Exception):
+    """An input that cannot be used. The message is for the person who wrote the workflow."""
+
+
+def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, object]:
+    """The inputs as plain values that fit into JSON. Raises Wrong with the first mistake."""
+
+    def given(name: str) -> str:
+        return environ.get("INPUT_" + name.upper(), "").strip()
+
+    server = server_url(given("server-url"))
+    return {
+        "server_url": server,
+        "audience": _label("audience", given("audience")) or server,
+        "team": _label("team", given("team")),
+        "purpose": _one_of("purpose", given("purpose") or "other", PURPOSES),
+        "agents": _agents(given("agents"), agents),
+        "tags": _tags(environ.get("INPUT_TAGS", "")),
+        "strict": strict(environ),
+        "matrix": "" if given("matrix") in {"", "null", "{}"} else given("matrix"),
+    }
+
+
+def strict(environ: Mapping[str, str]) -> bool:
+    """The input fail-on-error, which must hold even when another input is wrong."""
+    value = environ.get("INPUT_FAIL-ON-ERROR", "").strip().lower()
+    if value not in {"", "true", "false"}:
+        raise Wrong("the input fail-on-error must be true or false")
+    return value == "true"
+
+
+def server_url(value: str) -> str:
+    """A base URL without a trailing slash. Plain http only on this machine: the token must not travel in the clear."""
+    if not value:
+        raise Wrong("the input server-url is empty; it must say where your Mergemeter runs")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as problem:
+        raise Wrong("the input server-url is not a URL") from problem
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\\]", value):
+        raise Wrong("the input server-url must be a URL such as https://mergemeter.example.com")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise Wrong("the input server-url must have no user, query or fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise Wrong("the input server-url must begin with https://, because a token is sent there")
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """True for a host name that never leaves this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _label(name: str, value: str) -> str:
+    if len(value) > LABEL_LIMIT or _UNPRINTABLE.search(value):
+        raise Wrong(f"the input {name} must be one line of at most {LABEL_LIMIT} characters")
+    return value
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise Wrong(f"the input {name} must be one of {', '.join(allowed)}")
+    return value
+
+
+def _agents(value: str, known: tuple[str, ...]) -> list[str]:
+    if value in {"", "all"}:
+        return list(known)
+    return [_one_of("agents", name.strip(), known) for name in value.split(",") if name.strip()]
+
+
+def _tags(value: str) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for line in filter(None, map(str.strip, value.splitlines())):
+        name, equals, content = line.partition("=")
+        if not equals or not _TAG.match(name.strip()):
+            raise Wrong("each line of the input tags must be key=value, with a key of letters, digits, '_', '.' or '-'")
+        tags[name.strip()] = _label("tags", content.strip())
+    if len(tags) > TAGS_LIMIT:
+        raise Wrong(f"the input tags may have at most {TAGS_LIMIT} lines")
+    return tags

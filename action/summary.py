@@ -1,0 +1,121 @@
+"""What the job's page shows: a table of the agent runs, what they used and, where the server says so, what they cost.
+
+All text of logs and of the server stands in code spans, where nothing can be a link, a mention or HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from collect.calls import AgentRun, text
+
+ROWS_LIMIT = 50
+MEANING = {
+    "complete": "complete",
+    "lower_bound": "at least",
+    "estimated": "estimated",
+    "missing": "missing",
+}
+
+
+def totals(runs: Sequence[AgentRun]) -> dict[str, int]:
+    """Sums over all calls: calls, uncached input, cache reads, cache writes, output."""
+    calls = [call for run in runs for call in run.calls]
+    return {
+        "agent_runs": len(runs),
+        "model_calls": len(calls),
+        "input": sum(call.input for call in calls),
+        "cache_read": sum(call.cache_read for call in calls),
+        "cache_write": sum(c.cache_write_5m + c.cache_write_1h + c.cache_write_other for c in calls),
+        "output": sum(call.output for call in calls),
+    }
+
+
+def markdown(
+    runs: Sequence[AgentRun], answer: Mapping[str, object] | None, problem: str, notices: Sequence[str]
+) -> str:
+    """The step summary. Without the server's answer it tells tokens alone and why nothing was recorded."""
+    costs = _costs(answer)
+    lines = ["### AI agents in this job", ""]
+    if problem:
+        lines += [f"**Not recorded.** {code(problem, 400)}", ""]
+    if not runs:
+        lines += ["No agent run was found.", ""]
+    else:
+        lines += _table(runs, costs)
+    lines += _facts(answer)
+    lines += [f"* {code(notice)}" for notice in notices]
+    return "\n".join(lines) + "\n\n"
+
+
+def _table(runs: Sequence[AgentRun], costs: Mapping[tuple[str, str], str]) -> list[str]:
+    money = bool(costs)
+    head = ["Agent", "Session", "Models", "Calls", "Input", "Cache read", "Cache write", "Output"]
+    head += [*(["Cost"] if money else []), "Record"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * 3 + " ---: |" * (len(head) - 4) + " --- |"]
+    for run in runs[:ROWS_LIMIT]:
+        sums = totals([run])
+        cells = [code(run.agent, 40), code(run.session, 13), _models(run)]
+        cells += [f"{sums[name]:,}" for name in ("model_calls", "input", "cache_read", "cache_write", "output")]
+        cells += [costs.get((run.agent, run.session), "–")] if money else []
+        reason = f" {code('; '.join(run.reasons), 200)}" if run.reasons else ""
+        lines.append("| " + " | ".join([*cells, MEANING[run.completeness] + reason]) + " |")
+    if len(runs) > ROWS_LIMIT:
+        lines.append(f"\nand {len(runs) - ROWS_LIMIT} more")
+    return [*lines, ""]
+
+
+def _models(run: AgentRun) -> str:
+    names = list(dict.fromkeys(call.model for call in run.calls))
+    return ", ".join(code(name, 60) for name in names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _costs(answer: Mapping[str, object] | None) -> dict[tuple[str, str], str]:
+    if not answer or answer.get("show_money") is not True or not isinstance(answer.get("agent_runs"), list):
+        return {}
+    found = {}
+    for run in answer["agent_runs"]:  # type: ignore[attr-defined]
+        if isinstance(run, dict):
+            found[str(run.get("agent")), str(run.get("session"))] = dollars(run.get("cost_nano_usd"))
+    return found
+
+
+def _facts(answer: Mapping[str, object] | None) -> list[str]:
+    if not answer:
+        return []
+    lines = []
+    if answer.get("show_money") is True:
+        lines.append(f"**Cost of this job: {dollars(answer.get('cost_nano_usd'))}**")
+        if isinstance(answer.get("price_list"), str):
+            lines[-1] += f" at list prices of {code(str(answer['price_list']), 60)}"
+    unpriced = answer.get("unpriced_calls")
+    if type(unpriced) is int and unpriced > 0:
+        lines.append(f"{unpriced:,} model calls have no known price and are not in any cost.")
+    return [item for line in lines for item in (line, "")]
+
+
+def usd(nano: object) -> str:
+    """An amount in plain decimal USD, exact, or nothing when there is none."""
+    if type(nano) is not int or nano < 0:
+        return ""
+    whole, rest = divmod(nano, 10**9)
+    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else str(whole)
+
+
+def dollars(nano: object) -> str:
+    """An amount for people: cents, or four digits when it is small."""
+    if type(nano) is not int or nano < 0:
+        return "unknown"
+    digits = 2 if nano >= 10**9 or nano == 0 else 4
+    unit = 10 ** (9 - digits)
+    rounded = (nano + unit // 2) // unit
+    return f"${rounded // 10**digits:,}.{rounded % 10**digits:0{digits}d}"
+
+
+def code(value: str, limit: int = 120) -> str:
+    """Outside text as a code span that it cannot leave, also inside a table."""
+    cleaned = re.sub(r"[`|\\\s]+", lambda found: " " if found.group().isspace() else "'", text(value, 4096)).strip()
+    if not cleaned:
+        return "–"
+    return "`" + (cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…") + "`"
