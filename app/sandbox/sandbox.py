@@ -48,7 +48,7 @@ class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
         self.requests: list[tuple[str, str, int]] = []  # method, path, status (0: no answer), in order
         self._host, self._port = host, port
         door = Door(hub, self.limits, self.faults, self.courier.redeliver, lambda: list(self.courier.log))
-        web = server.application(self, door, observer)
+        web = server.application(self, door, observer, self._log)
         config = uvicorn.Config(
             web, http="h11", ws="none", lifespan="off", log_config=None, log_level="critical", timeout_keep_alive=30,
             server_header=False, timeout_graceful_shutdown=1,
@@ -56,6 +56,9 @@ class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
         self._socket: socket.socket | None = None
+
+    def _log(self, method: str, path: str, status: int) -> None:
+        self.requests.append((method, path, status))
 
     @property
     def url(self) -> str:

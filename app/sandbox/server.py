@@ -1,7 +1,7 @@
 """All addresses of the sandbox as one ASGI application: REST, identity tokens, control and pages."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,13 +17,9 @@ from app.sandbox.rest.door import Door
 from app.sandbox.state import Hub
 from app.sandbox.steer.desk import Desk
 
-if TYPE_CHECKING:
-    from app.sandbox.sandbox import Sandbox
 
-
-def application(sandbox: "Sandbox", door: Door, observer: Observer | None) -> Starlette:
-    def log(method: str, path: str, status: int) -> None:
-        sandbox.requests.append((method, path, status))
+def application(desk: Desk, door: Door, observer: Observer | None, log: Callable[[str, str, int], None]) -> Starlette:
+    """`log` hears of every REST request: method, path and status (0 when the answer was lost)."""
 
     async def unknown(request: Request, _mistake: Exception) -> Response:
         response = rest.unknown()
@@ -32,7 +28,7 @@ def application(sandbox: "Sandbox", door: Door, observer: Observer | None) -> St
             observer.saw(rest.exchange(request, None, b"", response))
         return response
 
-    every = [*_identity(sandbox), *control.routes(sandbox), *rest.routes(door, observer, log)]
+    every = [*_identity(desk), *control.routes(desk), *rest.routes(door, observer, log)]
     middleware = [Middleware(ById, hub=door.hub)]
     return Starlette(routes=every, middleware=middleware, exception_handlers={404: unknown, 405: unknown})
 

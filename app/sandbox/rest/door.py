@@ -20,6 +20,7 @@ from app.sandbox.state import App, Hub, InstallationToken, Pull, Repository
 
 LEVELS = {"read": 1, "write": 2, "admin": 3}
 JWT_MAX_S = 600
+VERSIONS = ("2022-11-28", "2026-03-10")  # the newer one has no merge_commit_sha
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Call:
     deliveries: Callable[[], list[Any]]
     spent: Mapping[str, str]
     repository_or_none: Repository | None = None
+
+    @property
+    def newer(self) -> bool:
+        """Whether the caller asks for the version of March 2026."""
+        return self.headers.get("x-github-api-version") == VERSIONS[1]
 
     @property
     def repository(self) -> Repository:
@@ -112,8 +118,9 @@ class Door:
         headers: Mapping[str, str], raw: bytes,
     ) -> Answer:  # fmt: skip
         """Do the operation for whoever asks. Refusals become answers."""
-        spent: dict[str, str] = {}
+        spent = {"x-github-api-version-selected": VERSIONS[0]}
         try:
+            spent["x-github-api-version-selected"] = _version(headers)
             app, token = self._caller(operation, headers)
             self._spend(app, token, spent)
             call = Call(
@@ -189,6 +196,13 @@ def moved_to(hub: Hub, repository: Repository, path: str) -> Refusal:
     refusal = Refusal(301, "Moved Permanently", headers={"location": location})
     refusal.body["url"] = location
     return refusal
+
+
+def _version(headers: Mapping[str, str]) -> str:
+    version = headers.get("x-github-api-version", VERSIONS[0])
+    if version not in VERSIONS:
+        raise Refusal(400, f"{version} is not a valid API version.")
+    return version
 
 
 def _reaches(token: InstallationToken, repository: Repository) -> bool:

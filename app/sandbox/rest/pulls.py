@@ -1,5 +1,7 @@
 """/repos/…/pulls: read only, as the App needs it."""
 
+from typing import Any
+
 from app.sandbox import commits, diffs
 from app.sandbox.rest.door import Answer, Call, Operation
 from app.sandbox.shapes import conversations, repositories
@@ -7,6 +9,13 @@ from app.sandbox.state import Pull
 
 MOST_COMMITS = 250
 MOST_FILES = 3000
+
+
+def _versioned(call: Call, shape: dict[str, Any]) -> dict[str, Any]:
+    """The pull as the asked API version writes it."""
+    if call.newer:
+        del shape["merge_commit_sha"]
+    return shape
 
 
 def get_pulls(call: Call) -> Answer:
@@ -23,11 +32,14 @@ def get_pulls(call: Call) -> Answer:
 
     wanted.sort(key=order, reverse=call.query.get("direction", "desc" if not updated else "asc") == "desc")
     page, headers = call.paged(wanted)
-    return Answer(body=[conversations.pull_simple(call.hub, call.repository, pull) for pull in page], headers=headers)
+    return Answer(
+        body=[_versioned(call, conversations.pull_simple(call.hub, call.repository, pull)) for pull in page],
+        headers=headers,
+    )
 
 
 def get_pull(call: Call) -> Answer:
-    return Answer(body=conversations.pull_full(call.hub, call.repository, call.pull()))
+    return Answer(body=_versioned(call, conversations.pull_full(call.hub, call.repository, call.pull())))
 
 
 def get_pull_commits(call: Call) -> Answer:

@@ -30,7 +30,6 @@ OPERATIONS = (
 HEADERS = {
     "content-type": "application/json; charset=utf-8",
     "x-github-media-type": "github.v3; format=json",
-    "x-github-api-version-selected": "2022-11-28",
     "server": "github.com",
 }
 

@@ -2,6 +2,7 @@
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from app.sandbox.clock import iso, iso_or_none
 from app.sandbox.state import Account, App, Hub, Installation
@@ -24,7 +25,8 @@ def node_id(kind: str, number: int) -> str:
 
 
 def simple_user(hub: Hub, account: Account) -> dict[str, Any]:
-    api = f"{hub.url}/users/{account.login}"
+    api = f"{hub.url}/users/{quote(account.login)}"
+    page = f"apps/{account.login.removesuffix('[bot]')}" if account.kind == "Bot" else account.login
     lists = {f"{name.partition('{')[0]}_url": f"{api}/{name}" for name in LISTS}
     return {
         "login": account.login,
@@ -33,7 +35,7 @@ def simple_user(hub: Hub, account: Account) -> dict[str, Any]:
         "avatar_url": f"{hub.url}/avatars/{account.account_id}",
         "gravatar_id": "",
         "url": api,
-        "html_url": f"{hub.url}/{account.login}",
+        "html_url": f"{hub.url}/{page}",
         **lists,
         "organizations_url": f"{api}/orgs",
         "type": account.kind,

@@ -1,0 +1,196 @@
+"""Every operation of the sandbox answers as GitHub's description says (the `gh` fixture validates each exchange)."""
+
+import base64
+
+import pytest
+
+from app.sandbox import Sandbox
+from app.sandbox.rest.routes import OPERATIONS
+from tests.openapi import contract
+from tests.sandbox.caller import Caller, request
+from tests.sandbox.conftest import WORKFLOW
+
+SHOP = "/repos/acme/shop"
+OUTPUT = {
+    "title": "Cost",
+    "summary": "**$1**",
+    "annotations": [
+        {"path": "b.py", "start_line": 1, "end_line": 1, "annotation_level": "notice", "message": "m", "title": "t"}
+    ],
+}
+
+
+def make_check(app: Caller, sha: str, **more: object) -> int:
+    body = {"name": "Cost", "head_sha": sha, "conclusion": "neutral", "output": OUTPUT, "external_id": "1", **more}
+    answer = app("POST", f"{SHOP}/check-runs", body)
+    assert answer.status == 201, answer.raw
+    return int(answer.json["id"])
+
+
+def test_the_sandbox_has_exactly_the_operations_of_the_slice() -> None:
+    ours = {(one.method.lower(), one.path.replace(":path}", "}")) for one in OPERATIONS}
+    theirs = {(method, path) for path, methods in contract.description()["paths"].items() for method in methods}
+    assert ours == theirs
+
+
+def test_an_app_sees_itself_its_installations_and_its_hook(gh: Sandbox, app: Caller) -> None:
+    assert app.as_app("GET", "/app").json["id"] == app.registered["app_id"]
+    assert [one["id"] for one in app.as_app("GET", "/app/installations").json] == [app.installation_id]
+    assert app.as_app("GET", f"/app/installations/{app.installation_id}").json["account"]["login"] == "acme"
+    assert app.as_app("GET", f"{SHOP}/installation").json["id"] == app.installation_id
+    gh.set_hook_url("http://127.0.0.1:9/webhooks/github")
+    assert app.as_app("GET", "/app/hook/config").json["url"] == "http://127.0.0.1:9/webhooks/github"
+
+
+def test_deliveries_are_listed_shown_and_sent_again(gh: Sandbox, app: Caller) -> None:
+    gh.set_hook_url("http://127.0.0.1:9/webhooks/github")
+    gh.ping()
+    gh.drain()
+    newest = app.as_app("GET", "/app/hook/deliveries?per_page=1").json[0]
+    assert (newest["event"], newest["status_code"]) == ("ping", 0)
+    assert app.as_app("GET", f"/app/hook/deliveries/{newest['id']}").json["guid"] == newest["guid"]
+    assert app.as_app("POST", f"/app/hook/deliveries/{newest['id']}/attempts").status == 202
+    gh.drain()
+    again = app.as_app("GET", "/app/hook/deliveries").json[0]
+    assert again["guid"] == newest["guid"]
+    assert again["redelivery"] is True
+
+
+def test_a_token_sees_its_repositories(gh: Sandbox, app: Caller) -> None:
+    answer = app("GET", "/installation/repositories").json
+    assert [one["full_name"] for one in answer["repositories"]] == ["acme/shop"]
+    assert app("GET", SHOP).json["default_branch"] == "main"
+    assert app("GET", f"/repositories/{answer['repositories'][0]['id']}").json["full_name"] == "acme/shop"
+
+
+def test_small_operations_answer(app: Caller) -> None:
+    assert app("GET", "/rate_limit").json["rate"]["limit"] == 5000
+    assert app("GET", "/meta").status == 200
+    assert app("GET", "/users/acme").json["type"] == "Organization"
+
+
+def test_a_pull_its_commits_and_files_are_read(gh: Sandbox, app: Caller) -> None:
+    sha = gh.push_to_pull("acme/shop", 1, {"b.py": "1\n3\n"})
+    pull = app("GET", f"{SHOP}/pulls/1").json
+    assert (pull["head"]["sha"], pull["merged"], pull["commits"]) == (sha, False, 2)
+    assert [one["sha"] for one in app("GET", f"{SHOP}/pulls/1/commits").json][-1] == sha
+    assert [one["filename"] for one in app("GET", f"{SHOP}/pulls/1/files").json] == ["b.py"]
+    assert [one["number"] for one in app("GET", f"{SHOP}/pulls?state=all&sort=updated&direction=desc").json] == [1]
+
+
+@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+def test_a_merged_pull_keeps_its_commits_and_tells_its_merge_commit(gh: Sandbox, app: Caller, method: str) -> None:
+    gh.push_to_pull("acme/shop", 1, {"c.py": "1\n"})
+    sha = gh.merge("acme/shop", 1, method)
+    pull = app("GET", f"{SHOP}/pulls/1").json
+    assert (pull["merge_commit_sha"], pull["merged"], pull["state"], pull["commits"]) == (sha, True, "closed", 2)
+    assert gh.head("acme/shop") == sha
+    assert {"a.py", "b.py", "c.py"} <= {one["name"] for one in app("GET", f"{SHOP}/contents/").json}
+
+
+def test_the_pull_of_a_deleted_fork_has_no_head_repository(gh: Sandbox, app: Caller) -> None:
+    gh.fork("acme/shop", "stranger")
+    number = gh.open_pull("acme/shop", "stranger:theirs", files={"x": "1\n"}, author="stranger")
+    assert app("GET", f"{SHOP}/pulls/{number}").json["head"]["repo"]["full_name"] == "stranger/shop"
+    gh.delete_repository("stranger/shop")
+    assert app("GET", f"{SHOP}/pulls/{number}").json["head"]["repo"] is None
+
+
+def test_a_check_is_made_read_listed_and_changed(gh: Sandbox, app: Caller) -> None:
+    sha = gh.pull("acme/shop", 1)["head"]["sha"]
+    number = make_check(app, sha)
+    changed = app("PATCH", f"{SHOP}/check-runs/{number}", {"conclusion": "success", "output": OUTPUT}).json
+    assert (changed["conclusion"], changed["output"]["annotations_count"]) == ("success", 2)
+    assert app("GET", f"{SHOP}/check-runs/{number}").json["head_sha"] == sha
+    assert len(app("GET", f"{SHOP}/check-runs/{number}/annotations").json) == 2
+    query = f"check_name=Cost&app_id={app.registered['app_id']}&filter=latest"
+    listed = app("GET", f"{SHOP}/commits/{sha}/check-runs?{query}").json
+    assert [one["id"] for one in listed["check_runs"]] == [number]
+
+
+def test_a_check_in_progress_has_no_conclusion(gh: Sandbox, app: Caller) -> None:
+    sha = gh.pull("acme/shop", 1)["head"]["sha"]
+    body = {"name": "Cost", "head_sha": sha, "status": "in_progress", "started_at": "2026-10-01T00:00:00Z"}
+    assert app("POST", f"{SHOP}/check-runs", body).json["conclusion"] is None
+
+
+def test_comments_are_made_by_the_apps_bot(gh: Sandbox, app: Caller) -> None:
+    made = app("POST", f"{SHOP}/issues/1/comments", {"body": "hello"}).json
+    assert made["user"]["id"] == app.registered["bot_id"]
+    assert made["performed_via_github_app"]["id"] == app.registered["app_id"]
+    place = f"{SHOP}/issues/comments/{made['id']}"
+    assert app("PATCH", place, {"body": "changed"}).json["body"] == "changed"
+    assert app("GET", place).json["body"] == "changed"
+    assert [one["id"] for one in app("GET", f"{SHOP}/issues/1/comments?per_page=100").json] == [made["id"]]
+    assert app("DELETE", place).status == 204
+    assert app("GET", place).status == 404
+
+
+def test_issues_are_made_changed_and_listed_by_label_and_creator(gh: Sandbox, app: Caller) -> None:
+    gh.create_issue("acme/shop", "someone's")
+    body = {"title": "Month", "body": "b", "labels": ["mergemeter"]}
+    made = app("POST", f"{SHOP}/issues", body).json
+    creator = app.registered["bot_login"].replace("[", "%5B").replace("]", "%5D")
+    listed = app("GET", f"{SHOP}/issues?labels=mergemeter&state=all&creator={creator}").json
+    assert [one["number"] for one in listed] == [made["number"]]
+    changed = app("PATCH", f"{SHOP}/issues/{made['number']}", {"title": "T", "body": "c", "state": "closed"}).json
+    assert (changed["title"], changed["body"], changed["state_reason"]) == ("T", "c", "completed")
+    assert app("GET", f"{SHOP}/issues/{made['number']}").json["body"] == "c"
+
+
+def test_the_list_of_issues_has_pulls_in_it(gh: Sandbox, app: Caller) -> None:
+    assert ["pull_request" in one for one in app("GET", f"{SHOP}/issues").json] == [True]
+
+
+def test_a_run_its_attempts_and_jobs_are_read(gh: Sandbox, app: Caller) -> None:
+    run = gh.start_workflow_run("acme/shop", pull=1, path=WORKFLOW)
+    gh.finish_run(run["run_id"], "failure")
+    again = gh.rerun(run["run_id"], actor="bob")
+    place = f"{SHOP}/actions/runs/{run['run_id']}"
+    assert app("GET", place).json["run_attempt"] == 2
+    first = app("GET", f"{place}/attempts/1").json
+    assert (first["conclusion"], first["head_sha"], first["path"]) == ("failure", run["head_sha"], WORKFLOW)
+    assert [one["id"] for one in app("GET", f"{place}/jobs").json["jobs"]] == [again["job_id"]]
+    assert app("GET", f"{SHOP}/actions/jobs/{run['job_id']}").json["conclusion"] == "failure"
+
+
+def test_a_file_is_read_as_json_and_raw(gh: Sandbox, app: Caller) -> None:
+    place = f"{SHOP}/contents/{WORKFLOW}"
+    assert base64.b64decode(app("GET", place).json["content"]) == b"on: pull_request\n"
+    raw = app("GET", f"{place}?ref=feature", Accept="application/vnd.github.raw+json")
+    assert raw.raw == b"on: pull_request\n"
+    assert app("GET", f"{SHOP}/contents/none.yml").status == 404
+
+
+def test_long_lists_come_in_pages_with_links(gh: Sandbox, app: Caller) -> None:
+    for number in range(31):
+        gh.comment("acme/shop", 1, "ada", str(number))
+    first = app("GET", f"{SHOP}/issues/1/comments")
+    assert len(first.json) == 30
+    assert f'<{gh.url}{SHOP}/issues/1/comments?page=2>; rel="next"' in first.headers["link"]
+    assert len(app("GET", f"{SHOP}/issues/1/comments?page=2").json) == 1
+
+
+def test_a_renamed_repository_sends_on_by_id(gh: Sandbox, app: Caller) -> None:
+    gh.rename_repository("acme/shop", "store")
+    moved = app("GET", f"{SHOP}/pulls/1")
+    assert moved.status == 301
+    assert app("GET", moved.headers["location"].removeprefix(gh.url)).json["number"] == 1
+
+
+def test_the_newer_api_version_has_no_merge_commit(gh: Sandbox, app: Caller) -> None:
+    with Sandbox() as other:  # not watched: the description is that of the older version
+        registered = other.register_app()
+        other.create_repository("acme/shop")
+        caller = Caller(other, registered, other.install("acme"))
+        caller.renew()
+        number = other.open_pull("acme/shop", "f", files={"x": "1"})
+        answer = caller("GET", f"{SHOP}/pulls/{number}", **{"X-GitHub-Api-Version": "2026-03-10"})
+        assert "merge_commit_sha" not in answer.json
+
+
+def test_the_observer_tells_what_differs_from_the_description() -> None:
+    observer = contract.Observer()
+    with Sandbox(observer=observer) as gh:
+        request(f"{gh.url}/repos/a/b/nothing", headers={"X-GitHub-Api-Version": "1"})
+    assert observer.violations == ["GET /repos/a/b/nothing → 404: no such operation in GitHub's description"]
