@@ -27,7 +27,7 @@ def annotations(pull: PullCost, files: Mapping[str, str], most: int) -> tuple[An
     gathered: dict[tuple[str, Place], list[int]] = {}
     for row, line in enumerate(sheet.lines):
         key = (line.workflow_path, line.job_name, line.agent)
-        if line.workflow_path not in files or not line.model_calls:
+        if not line.workflow_path or line.workflow_path not in files or not line.model_calls:
             continue
         if key not in places:
             places[key] = agent_line(files[line.workflow_path], line.job_name, line.agent)

@@ -20,10 +20,10 @@ from app.core.report.words import MONTHS, basis, month_text
 LONGEST = 60_000
 PROBLEMS = 20
 MEANING = [
-    "**Period**: the month's spend, plus what agent pulls open at its start had cost, less what those open at its end "
-    "have cost; for each agent pull that merged and was not reverted within 14 days.",
-    "**Cohort**: the whole cost of the agent pulls merged in the month, for each that was not reverted.",
-    "**Direct**: the whole cost of those that were not reverted, for each of them.",
+    "**Merged PR**: an agent pull that merged in the month and was not reverted within 14 days.",
+    "**Period**: (the month's spend + cost of pulls open at its start − cost of pulls open at its end) ÷ merged PRs.",
+    "**Cohort**: whole cost of all agent pulls that merged in the month, reverted ones included, ÷ merged PRs.",
+    "**Direct**: whole cost of the merged PRs alone ÷ merged PRs.",
     "**Load factor**: period ÷ direct. What unmerged, reverted and unattributed work adds.",
     "**Unattributed**: agent runs tied to no pull. **Abandoned**: spent on pulls closed without a merge.",
     "Months are UTC. Pulls without agent runs are counted beside, never mixed in.",
@@ -106,15 +106,15 @@ def _to_know(report: MonthReport) -> Iterator[str]:
     amount = f", {dollars_text(total.unattributed)}" if report.money else ""
     yield f"Tied to no pull (unattributed): {loose}{amount}."
     if number := total.incomplete_agent_runs:
-        have = "has" if number == 1 else "have"
-        yield f"{count(number, 'agent run')} {have} no whole record (cut short, lost or estimated): it may have been more."
+        runs = f"{count(number, 'agent run')} {'has' if number == 1 else 'have'} no whole record"
+        yield f"{runs} (cut short, lost or estimated): there may have been more."
     if report.money and total.unpriced_calls:
         models = f" ({codes(total.unpriced_models, most=5)})" if total.unpriced_models else ""
         have = "has no price and is" if total.unpriced_calls == 1 else "have no price and are"
         yield f"{count(total.unpriced_calls, 'model call')}{models} {have} in no figure here."
     if gone := total.agent_pulls_merged - total.survived:
-        does, it = ("does", "it was reverted or is a revert") if gone == 1 else ("do", "reverted, or reverts")
-        yield f"{count(gone, 'merged agent pull')} {does} not count as merged: {it}. What was spent stays in the figures."
+        pulls, their = ("pull that merged is", "its") if gone == 1 else ("pulls that merged are", "their")
+        yield f"{gone:,} agent {pulls} no merged PR here (reverted, or a revert); {their} cost stays in."
 
 
 def _active(figures: MonthFigures) -> bool:

@@ -1,12 +1,13 @@
 """The tables about a pull: by agent and purpose, agent run by agent run, and what ties each of them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.core.report.escape import code, codes, link, prose
 from app.core.report.numbers import Amounts, count, from_cache, tokens_text
 from app.core.report.values import AgentRunLine, PullCost
-from app.core.report.words import evidence_text, ordered, purpose_text
+from app.core.report.words import MONTHS, evidence_text, ordered, purpose_text
 from app.core.usage import Completeness, Tokens
 
 GROUP_ROWS = 8  # with the total
@@ -41,7 +42,9 @@ class Sheet:
 def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; `align` has one letter for each column, "l" or "r". Cells are Markdown already."""
     rules = ["---:" if letter == "r" else "---" for letter in align]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rules, *rows])
+    # A number keeps its unit beside it in a narrow column.
+    lines = [head, rules, *([re.sub(r"(?<=\d) (?=[KMB%])", "\u00a0", cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def folded(summary: str, content: str) -> str:
@@ -75,7 +78,7 @@ def runs(sheet: Sheet) -> str:
         shown.append([f"… and {len(rest)} more", *[""] * 8, sheet.cost(rest)])
     head = [
         "Agent run",
-        "Workflow, job",
+        "Job",
         "For",
         "Started (UTC)",
         "Calls",
@@ -93,12 +96,11 @@ def ties(sheet: Sheet) -> str:
     said = []
     for level in sorted({line.evidence for line in sheet.lines}):
         name, meaning = evidence_text(level)
-        number = count(sum(line.evidence == level for line in sheet.lines), "agent run")
-        said.append(f"- **{name}** ({code(level, 4)}), {number}: {meaning}.")
-    noted = [line for line in sheet.lines if line.evidence_note]
-    said += [f"  - {_name(line)}: {prose(line.evidence_note)}" for line in noted[:NOTES]]
-    if len(noted) > NOTES:
-        said.append(f"  - … and {len(noted) - NOTES} more")
+        of_level = [line for line in sheet.lines if line.evidence == level]
+        said.append(f"- **{name}** ({code(level, 4)}), {count(len(of_level), 'agent run')}: {meaning}.")
+        noted = [line for line in of_level if line.evidence_note]
+        said += [f"  - {_name(line)}: {prose(line.evidence_note)}" for line in noted[:NOTES]]
+        said += [f"  - … and {len(noted) - NOTES} more"] if len(noted) > NOTES else []
     return "\n".join(said)
 
 
@@ -124,15 +126,15 @@ def _group_row(sheet: Sheet, rows: Sequence[int], name: str, purpose: str) -> li
 
 def _run_row(sheet: Sheet, row: int) -> list[str]:
     line = sheet.lines[row]
-    where = ", ".join(code(part, 40) for part in (line.workflow, line.job_name) if part) or "–"
+    where = code(line.job_name or line.workflow, 40)
     attempt = f" (attempt {line.run_attempt})" if line.run_attempt > 1 else ""
     team = f", {code(line.team, 40)}" if line.team else ""
     used = line.tokens
     return [
-        _name(line),
+        _name(line) + (f" {code(line.agent_version, 20)}" if line.agent_version else ""),
         where + attempt,
         purpose_text(line.purpose) + team,
-        f"{line.started_at:%Y-%m-%d %H:%M}",
+        f"{line.started_at.day} {MONTHS[line.started_at.month - 1][:3]}, {line.started_at:%H:%M}",
         f"{line.model_calls:,}" if line.model_calls else "–",
         tokens_text(used.prompt) if line.model_calls else "–",
         from_cache(used),
@@ -143,5 +145,4 @@ def _run_row(sheet: Sheet, row: int) -> list[str]:
 
 
 def _name(line: AgentRunLine) -> str:
-    name = f"{line.agent} {line.agent_version}" if line.agent else ""
-    return link(code(name, 60) if name else "unknown agent", line.run_url)
+    return link(code(line.agent, 40) if line.agent else "unknown agent", line.run_url)

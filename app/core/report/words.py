@@ -108,7 +108,7 @@ def remarks(pull: PullCost) -> list[str]:
     if shared:
         whose = "the whole agent run's" if shared == 1 else "the whole agent runs'"
         share = "cost is this pull's share, " if pull.money else ""
-        said.append(f"{count(shared, 'agent run')} also served other pulls: {share}model calls and tokens are {whose}.")
+        said.append(f"{count(shared, 'agent run')} also served other pulls: {share}calls and tokens are {whose}.")
     if again:
         said.append(
             f"{count(again, 'agent run')} {_was(again)} reported again with other numbers: the first report counts."
@@ -201,7 +201,7 @@ def _incomplete(lines: Sequence[AgentRunLine], out: str) -> list[str]:
         its = "its" if len(of_kind) == 1 else "their"
         sentence = {
             Completeness.MISSING: f"{runs} left no record: {its} usage is unknown and {out}",
-            Completeness.LOWER_BOUND: f"{runs} left an incomplete record: {its} true usage is at least what is shown",
+            Completeness.LOWER_BOUND: f"{runs} left an incomplete record: {its} usage is at least what is shown",
             Completeness.ESTIMATED: f"{runs} left only an estimate of {its} usage",
         }[kind]
         reasons = list(
