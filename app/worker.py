@@ -73,10 +73,10 @@ class Worker:
                 if not self._turn(pool):
                     self.world.db.enqueued.wait(self.poll_s)
 
-    def drain(self) -> int:
-        """Do all that is due now, in this thread, and return the number of lanes it took. For demos and tests."""
+    def drain(self, only: str | None = None) -> int:
+        """Do all that is due now (or what is due in one lane), in this thread; the number of lanes it took."""
         taken = 0
-        while holds := self._claim(self.threads):
+        while holds := self._claim(self.threads, only):
             taken += len(holds)
             for hold in holds:
                 self._work(hold)
@@ -97,9 +97,9 @@ class Worker:
             pool.submit(self._work, hold)
         return bool(holds) and len(holds) == free and len(self._held) < self.threads
 
-    def _claim(self, limit: int) -> list[Hold]:
+    def _claim(self, limit: int, only: str | None = None) -> list[Hold]:
         with self.world.db.transaction() as session:
-            holds = lanes.claim(session, self.world.now(), self.lease, limit)
+            holds = lanes.claim(session, self.world.now(), self.lease, limit, only)
         self.beat_at = time.monotonic()
         with self._lock:
             self._held |= dict.fromkeys(holds, self.beat_at)

@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import text
@@ -26,12 +28,6 @@ def insert(table: str, columns: Sequence[str], rest: str = "ON CONFLICT DO NOTHI
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) {rest}"  # noqa: S608 - our own names
 
 
-# One statement with each driver's own placeholders: SQLAlchemy's inserts cost more than SQLite's (bench/record.py).
-ADD_CALLS = {
-    mark: f"INSERT INTO model_call ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join([mark] * len(CALL_COLUMNS))})"  # noqa: S608
-    " ON CONFLICT DO NOTHING"
-    for mark in ("?", "%s")
-}
 ADD_TOKEN = text(insert("used_token", ("issuer", "jti", "account_id", "body_sha256", "expires_at_us")))
 ADD_COMMIT = text(insert("commit_made", ("account_id", "repository_id", "sha", "workflow_job_id")))
 ADD_RECORD = text(insert("record", list(Record.model_fields), rest=""))
@@ -191,13 +187,30 @@ def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]
     connection = session.connection()
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     ordered = sorted(rows, key=lambda row: row[3:5])
-    written = connection.exec_driver_sql(ADD_CALLS[mark], ordered).rowcount if ordered else 0
+    written = 0
+    for size in CHUNKS:
+        while len(ordered) >= size:
+            values = tuple(chain.from_iterable(ordered[:size]))
+            written += connection.exec_driver_sql(_add_calls(mark, size), values).rowcount
+            del ordered[:size]
     if written == len(rows):
         return {row[0] for row in rows}
     query = select(ModelCallRow.id).where(
         ModelCallRow.account_id == account_id, col(ModelCallRow.agent_run_id).in_({row[2] for row in rows})
     )
     return set(session.exec(query))
+
+
+# Few statements with many rows each: `executemany` would hand Python's lock to and fro for every row, and
+# SQLAlchemy's own inserts cost more than SQLite's work (bench/record.py). Few sizes, so that drivers know them again.
+CHUNKS = (256, 64, 16, 4, 1)
+
+
+@cache
+def _add_calls(mark: str, rows: int) -> str:
+    row = f"({', '.join([mark] * len(CALL_COLUMNS))})"
+    values = ", ".join([row] * rows)
+    return f"INSERT INTO model_call ({', '.join(CALL_COLUMNS)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def unpriced_models(session: Session, account_id: int, agent_run_id: str) -> list[str]:

@@ -40,14 +40,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for reading one consistent snapshot; whatever it holds is rolled back."""
+        """A session for reading one consistent snapshot. What it loaded may be used after it has ended."""
         with Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection().exec_driver_sql("BEGIN")
             elif self.engine.dialect.name == "postgresql":
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield session
-            session.rollback()
+            yield session  # closing rolls back; a rollback here would make what was loaded unreadable
 
     def close(self) -> None:
         self.engine.dispose()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, select, text, update
+from sqlalchemy import RowMapping, select, text, true, update
 from sqlmodel import Session, col
 
 from app.store import tables
@@ -43,8 +43,10 @@ class Ended:
     counts: bool = True  # whether the try that ended counts as one
 
 
-def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list[Hold]:
+def claim(session: Session, now: datetime, lease: timedelta, limit: int, only: str | None = None) -> list[Hold]:
     """Take up to `limit` lanes that are due, the longest due first; never one of an account that GitHub blocks.
+
+    `only` names a lane: no other one is taken.
 
     Several workers may claim at once: each lane goes to one of them (SKIP LOCKED; SQLite's writers take turns).
     """
@@ -56,6 +58,7 @@ def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list
     due = (
         select(col(lane.key))
         .where(col(lane.next_at_us) <= us(now), col(lane.lease_until_us) <= us(now), ~blocked.exists())
+        .where(col(lane.key) == only if only else true())
         .order_by(col(lane.next_at_us))
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -71,6 +71,12 @@ def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None
     session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
 
 
+def state_of(session: Session, account_id: int, dedupe: str) -> tuple[int, str]:
+    """The state of the newest job with this `dedupe`, and the last error if there is one."""
+    row = session.connection().execute(STATE_OF, {"dedupe": f"{account_id}/{dedupe}"}).first()
+    return (DONE, "") if row is None else (row.state, row.error)
+
+
 def _job_row(new: NewJob, now_us: int) -> dict[str, Any]:
     return {
         "id": new_key(),
@@ -113,6 +119,7 @@ WAKE_LANE = text("""
         CASE WHEN lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
              THEN excluded.next_at_us ELSE lane.next_at_us END
 """)
+STATE_OF = text("SELECT state, error FROM job WHERE dedupe = :dedupe ORDER BY id DESC LIMIT 1")
 REVIVE_BY_DEDUPE = text("""
     UPDATE job SET state = 0, attempts = 0, run_at_us = :now_us WHERE dedupe = :dedupe AND state = 3
 """)

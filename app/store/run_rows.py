@@ -20,11 +20,11 @@ CALL_COLUMNS = (
 )  # fmt: skip
 
 
-def call_row(account_id: int, agent_run_id: str, call: ModelCall, cost: NanoUsd | None) -> tuple[Any, ...]:
+def call_row(key: str, account_id: int, agent_run_id: str, call: ModelCall, cost: NanoUsd | None) -> tuple[Any, ...]:
     """A model call in the order of CALL_COLUMNS."""
     tokens = call.tokens
     return (
-        new_key(),
+        key,
         account_id,
         agent_run_id,
         call.provider,

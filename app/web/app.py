@@ -1,0 +1,51 @@
+"""The Starlette application: which surface answers where. Never imports the GitHub client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.store.intake import Intake
+from app.web.agent_runs import agent_run_routes
+from app.web.health import health_routes
+from app.web.webhooks import Webhooks
+from app.world import World
+
+
+def build_app(world: World, beat_at: Callable[[], float] | None = None) -> Starlette:
+    """The application. `beat_at` tells when the worker in this process last looked for work, if there is one."""
+    intake = Intake(world.db, world.now)
+    webhooks = Webhooks(intake, world.settings.webhook_secrets, world.settings.app_id)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        intake.start()
+        yield
+        await asyncio.to_thread(intake.stop)
+
+    return Starlette(
+        routes=[
+            Route("/webhooks/github", webhooks, methods=["POST"]),
+            *agent_run_routes(world),
+            *health_routes(world, beat_at),
+        ],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+    )
+
+
+async def _refused(_request: Request, raised: Exception) -> Response:
+    error = cast("HTTPException", raised)  # it is registered for these alone
+    codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+    code = codes.get(error.status_code, "refused")
+    return JSONResponse({"code": code, "message": error.detail}, error.status_code, error.headers)
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"code": "failed", "message": "Something went wrong here; it is in the log."}, 500)
