@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from app.core.money import NANO_PER_USD, NanoUsd
 from app.core.usage import ModelCall, Tokens
@@ -94,13 +94,10 @@ class UnitPrices:
         counts = self._counts(tokens, call.web_searches)
         rates = self.rates(tokens.prompt) if self.tier_starts else self.rows[0]
         # Most prices are whole nano-dollars a token: those need no rounding.
-        charges = tuple(
-            [
-                NanoUsd(count * rate[0]) if rate[1] == 1 else rate.charge(count)
-                for count, rate in zip(counts, rates, strict=True)
-            ]
-        )
-        return Priced(NanoUsd(sum(charges)), charges)
+        charges = [
+            count * rate[0] if rate[1] == 1 else rate.charge(count) for count, rate in zip(counts, rates, strict=True)
+        ]
+        return Priced(NanoUsd(sum(charges)), cast("tuple[NanoUsd, ...]", tuple(charges)))
 
     def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
         apart = tokens.reasoning if self.reasoning_apart else 0

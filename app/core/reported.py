@@ -4,12 +4,13 @@ Owns the checks that a schema cannot express. Identity is not in here: who and w
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from jsonschema_rs.canonical.json import to_string
 
 from app.core.money import NanoUsd, nano_usd
 from app.core.usage import Completeness, ModelCall, Purpose, Tokens
@@ -88,7 +89,7 @@ def _agent_runs(listed: Sequence[Mapping[str, Any]], now: datetime) -> list[Repo
 
 def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
     cost = run.get("reported_cost_usd")
-    canonical = json.dumps(run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = to_string(run)
     return ReportedRun(
         agent=run["agent"],
         agent_version=run.get("agent_version", ""),

@@ -5,58 +5,51 @@ never interleave; model calls are written in one order, so that two jobs that se
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import text
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import Claims
 from app.core.reported import JobReport
 from app.store.keys import new_key, us
+from app.store.raw import Raw, insert
 from app.store.run_rows import CALL_COLUMNS, MISSING_AGENT, missing_session
 from app.store.tables import AgentRun, ModelCallRow, Record, Tie, UsedToken, WorkflowJob
 
-
-def insert(table: str, columns: Sequence[str], rest: str = "ON CONFLICT DO NOTHING") -> str:
-    """An INSERT with a named parameter for each column."""
-    values = ", ".join(f":{column}" for column in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) {rest}"  # noqa: S608 - our own names
-
-
-ADD_TOKEN = text(insert("used_token", ("issuer", "jti", "account_id", "body_sha256", "expires_at_us")))
-ADD_COMMIT = text(insert("commit_made", ("account_id", "repository_id", "sha", "workflow_job_id")))
-ADD_RECORD = text(insert("record", list(Record.model_fields), rest=""))
-ADD_RUN = text(insert("agent_run", list(AgentRun.model_fields), rest=""))
+ADD_TOKEN = insert("used_token", ("issuer", "jti", "account_id", "body_sha256", "expires_at_us"))
+ADD_COMMIT = insert("commit_made", ("account_id", "repository_id", "sha", "workflow_job_id"))
+ADD_RECORD = insert("record", list(Record.model_fields), rest="")
+ADD_RUN = insert("agent_run", list(AgentRun.model_fields), rest="")
 JOB_COLUMNS = (
     "id", "account_id", "issuer", "repository_id", "run_id", "run_attempt", "job_key", "check_run_id", "event_name",
     "ref", "head_ref", "base_ref", "actor_id", "workflow", "workflow_ref", "job_workflow_ref",
     "repository_properties", "job_name", "matrix", "pull_number", "commits_made", "started_at_us", "run_state",
-    "state", "opened_at_us",
+    "state", "opened_at_us", "closed_at_us",
 )  # fmt: skip
+KEPT_CLAIMS = [field.name for field in fields(Claims)]
+CLAIMED = [field.name for field in fields(Claims) if field.name in JOB_COLUMNS]
 # The update changes nothing: it locks the row, whoever wrote it first.
-LOCK_JOB = text(
-    insert(
-        "workflow_job",
-        JOB_COLUMNS,
-        "ON CONFLICT (account_id, issuer, repository_id, run_id, run_attempt, job_key)"
-        " DO UPDATE SET job_key = excluded.job_key RETURNING id, state, pull_number, commits_made",
-    )
+LOCK_JOB = insert(
+    "workflow_job",
+    JOB_COLUMNS,
+    "ON CONFLICT (account_id, issuer, repository_id, run_id, run_attempt, job_key)"
+    " DO UPDATE SET job_key = excluded.job_key RETURNING id, state, pull_number, commits_made",
 )
-CLOSE_JOB = text("""
+CLOSE_JOB = Raw("""
     UPDATE workflow_job SET state = 'closed', closed_at_us = COALESCE(closed_at_us, :now_us),
         pull_number = :pull_number, commits_made = :commits_made
     WHERE account_id = :account_id AND id = :id
 """)
-RECORDS = text("""
+RECORDS = Raw("""
     SELECT COUNT(*) AS records, MAX(CASE WHEN body_sha256 = :body_sha256 THEN id END) AS same, MAX(id) AS latest
     FROM record WHERE account_id = :account_id AND workflow_job_id = :workflow_job_id
 """)
-REVISED = text("UPDATE agent_run SET revisions = revisions + 1 WHERE account_id = :account_id AND id = :id")
+REVISED = Raw("UPDATE agent_run SET revisions = revisions + 1 WHERE account_id = :account_id AND id = :id")
 
 
 def job_key(claims: Claims, report: JobReport) -> str:
@@ -75,7 +68,7 @@ def remember_token(session: Session, claims: Claims, body_sha256: str) -> str:
         "body_sha256": body_sha256,
         "expires_at_us": us(claims.expires_at),
     }
-    if session.connection().execute(ADD_TOKEN, row).rowcount == 1:
+    if ADD_TOKEN.run(session, row).rowcount == 1:
         return body_sha256
     query = select(UsedToken.body_sha256).where(
         UsedToken.issuer == claims.issuer, UsedToken.jti == claims.jti, UsedToken.account_id == claims.account_id
@@ -83,16 +76,30 @@ def remember_token(session: Session, claims: Claims, body_sha256: str) -> str:
     return session.exec(query).first() or ""
 
 
-def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime) -> tuple[str, str, bool]:
-    """Find or make the job that a token names, and hold it; returns its id, its state before, and if facts changed.
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job's row, held until the transaction ends. `before` is its state until now, "" for a new one.
+
+    `changed`: the report says something new of the job itself.
+    """
+
+    id: str
+    before: str
+    changed: bool
+
+
+def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime) -> HeldJob:
+    """Find or make the job that a token names, and hold it.
 
     A closing record closes it. Later ones add to what is claimed of it, and replace nothing.
     """
-    row = session.connection().execute(LOCK_JOB, _job_row(claims, report, now)).one()
+    mine = _job_row(claims, report, now)
+    row = LOCK_JOB.run(session, mine).one()
+    new = row.id == mine["id"]
     if report.commits_made:
         _add_commits(session, claims, report, row.id)
-    if not report.closed:
-        return row.id, row.state, False
+    if new or not report.closed:
+        return HeldJob(row.id, "" if new else row.state, changed=new)
     commits = sorted({*json.loads(row.commits_made), *report.commits_made})
     pull_number = report.pull_number if row.pull_number is None else row.pull_number
     changed = row.state != "closed" or (json.dumps(commits), pull_number) != (row.commits_made, row.pull_number)
@@ -104,13 +111,13 @@ def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime)
             "account_id": claims.account_id,
             "id": row.id,
         }
-        session.connection().execute(CLOSE_JOB, values)
-    return row.id, row.state, changed
+        CLOSE_JOB.run(session, values)
+    return HeldJob(row.id, row.state, changed)
 
 
 def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]:
     return {
-        **{name: getattr(claims, name) for name in JOB_COLUMNS if hasattr(claims, name)},
+        **{name: getattr(claims, name) for name in CLAIMED},
         "id": new_key(),
         "job_key": job_key(claims, report),
         "repository_properties": json.dumps(claims.repository_properties, sort_keys=True),
@@ -120,20 +127,22 @@ def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]
         "commits_made": json.dumps(sorted(report.commits_made)),
         "started_at_us": us(report.started_at),
         "run_state": "unread",
-        "state": "opened",
+        "state": "closed" if report.closed else "opened",
         "opened_at_us": us(now),
+        "closed_at_us": us(now) if report.closed else None,
     }
 
 
 def _add_commits(session: Session, claims: Claims, report: JobReport, job_id: str) -> None:
     place = {"account_id": claims.account_id, "repository_id": claims.repository_id, "workflow_job_id": job_id}
-    session.connection().execute(ADD_COMMIT, [{**place, "sha": sha} for sha in sorted(report.commits_made)])
+    for sha in sorted(report.commits_made):
+        ADD_COMMIT.run(session, {**place, "sha": sha})
 
 
 def records_of(session: Session, account_id: int, job_id: str, body_sha256: str) -> tuple[int, str | None, str | None]:
     """How many records a job has, the id of the one with this very body, and that of the latest."""
     values = {"account_id": account_id, "workflow_job_id": job_id, "body_sha256": body_sha256}
-    row = session.connection().execute(RECORDS, values).one()
+    row = RECORDS.run(session, values).one()
     return row.records, row.same, row.latest
 
 
@@ -147,12 +156,12 @@ def add_record(
         "workflow_job_id": job_id,
         "phase": phase,
         "state": state,
-        "claims": json.dumps(asdict(claims), default=str, separators=(",", ":")),
+        "claims": json.dumps({name: getattr(claims, name) for name in KEPT_CLAIMS}, default=str),
         "body": body,
         "body_sha256": body_sha256,
         "received_at_us": us(now),
     }
-    session.connection().execute(ADD_RECORD, row)
+    ADD_RECORD.run(session, row)
     return str(row["id"])
 
 
@@ -164,19 +173,19 @@ def opening_of(session: Session, account_id: int, job_id: str) -> tuple[str, byt
     return session.exec(query.order_by(col(Record.id))).one()
 
 
-def agent_runs_of(session: Session, account_id: int, job_id: str) -> list[AgentRun]:
-    """The agent runs of one job, the stand-in for a missing one included."""
+def agent_runs_of(session: Session, account_id: int, job_id: str) -> list[dict[str, Any]]:
+    """The agent runs of one job as rows, the stand-in for a missing one included."""
     query = select(AgentRun).where(AgentRun.account_id == account_id, AgentRun.workflow_job_id == job_id)
-    return list(session.exec(query.order_by(AgentRun.id)))
+    return [row.model_dump() for row in session.exec(query.order_by(AgentRun.id))]
 
 
-def add_agent_runs(session: Session, rows: Sequence[AgentRun]) -> None:
-    session.connection().execute(ADD_RUN, [row.model_dump() for row in rows])
+def add_agent_run(session: Session, row: Mapping[str, Any]) -> None:
+    ADD_RUN.run(session, row)
 
 
 def flag_revision(session: Session, account_id: int, agent_run_id: str) -> None:
     """Count that another body came under an agent run's identity."""
-    session.connection().execute(REVISED, {"account_id": account_id, "id": agent_run_id})
+    REVISED.run(session, {"account_id": account_id, "id": agent_run_id})
 
 
 def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[str]:

@@ -9,10 +9,12 @@ from app.core.reported import JobReport, ReportedRun
 from app.core.tally import Tally
 from app.core.usage import Completeness, ModelCall
 from app.store.keys import new_key, us
-from app.store.tables import AgentRun, WorkflowJob
+from app.store.tables import WorkflowJob
 
 MISSING_AGENT = "unknown"
 NEVER_CLOSED = "The job began and its closing record never came."
+# No evidence was looked for yet.
+UNPLACED = {"revisions": 0, "evidence": "", "evidence_note": "", "tied_pulls": "[]"}
 CALL_COLUMNS = (
     "id", "account_id", "agent_run_id", "provider", "response_id", "model", "at_us", "input_tokens",
     "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
@@ -48,41 +50,42 @@ def call_row(key: str, account_id: int, agent_run_id: str, call: ModelCall, cost
 
 def agent_run_row(
     key: AgentRunKey, job_id: str, record_id: str, report: JobReport, run: ReportedRun, counted: Tally, price_list: str
-) -> AgentRun:
+) -> dict[str, Any]:
     """An agent run with what its counted calls add up to; the others of its calls were counted elsewhere."""
     at = [call.at for call in run.calls] or [report.started_at]
-    return AgentRun(
-        id=key.agent_run_id,
-        account_id=key.account_id,
-        repository_id=key.repository_id,
-        workflow_job_id=job_id,
-        record_id=record_id,
-        agent=run.agent,
-        agent_version=run.agent_version,
-        session=run.session,
-        team=report.team,
-        purpose=report.purpose.value,
-        labels=json.dumps(report.labels, sort_keys=True),
-        completeness=run.completeness.value,
-        completeness_reason=run.completeness_reason,
-        started_at_us=us(min(at)),
-        ended_at_us=us(max(at)),
-        model_calls=counted.calls,
-        calls_counted_elsewhere=len(run.calls) - counted.calls,
-        unpriced_calls=counted.unpriced_calls,
-        models=json.dumps(counted.models),
-        input_tokens=counted.tokens.input,
-        cache_read_tokens=counted.tokens.cache_read,
-        cache_write_5m_tokens=counted.tokens.cache_write_5m,
-        cache_write_1h_tokens=counted.tokens.cache_write_1h,
-        cache_write_other_tokens=counted.tokens.cache_write_other,
-        output_tokens=counted.tokens.output,
-        reasoning_tokens=counted.tokens.reasoning,
-        cost_nano_usd=counted.cost,
-        reported_cost_nano_usd=run.reported_cost,
-        price_list=price_list,
-        body_sha256=run.body_sha256,
-    )
+    return {
+        **UNPLACED,
+        "id": key.agent_run_id,
+        "account_id": key.account_id,
+        "repository_id": key.repository_id,
+        "workflow_job_id": job_id,
+        "record_id": record_id,
+        "agent": run.agent,
+        "agent_version": run.agent_version,
+        "session": run.session,
+        "team": report.team,
+        "purpose": report.purpose.value,
+        "labels": json.dumps(report.labels, sort_keys=True),
+        "completeness": run.completeness.value,
+        "completeness_reason": run.completeness_reason,
+        "started_at_us": us(min(at)),
+        "ended_at_us": us(max(at)),
+        "model_calls": counted.calls,
+        "calls_counted_elsewhere": len(run.calls) - counted.calls,
+        "unpriced_calls": counted.unpriced_calls,
+        "models": json.dumps(counted.models),
+        "input_tokens": counted.tokens.input,
+        "cache_read_tokens": counted.tokens.cache_read,
+        "cache_write_5m_tokens": counted.tokens.cache_write_5m,
+        "cache_write_1h_tokens": counted.tokens.cache_write_1h,
+        "cache_write_other_tokens": counted.tokens.cache_write_other,
+        "output_tokens": counted.tokens.output,
+        "reasoning_tokens": counted.tokens.reasoning,
+        "cost_nano_usd": counted.cost,
+        "reported_cost_nano_usd": run.reported_cost,
+        "price_list": price_list,
+        "body_sha256": run.body_sha256,
+    }
 
 
 def missing_session(job_id: str) -> str:
@@ -90,35 +93,41 @@ def missing_session(job_id: str) -> str:
     return f"missing:{job_id}"
 
 
-def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_list: str) -> AgentRun:
+def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_list: str) -> dict[str, Any]:
     """What stands where a job's closing record is missing: no calls, no cost, and said to be missing.
 
     `tags` are those of the opening record.
     """
-    return AgentRun(
-        id=new_key(),
-        account_id=job.account_id,
-        repository_id=job.repository_id,
-        workflow_job_id=job.id,
-        record_id=record_id,
-        agent=MISSING_AGENT,
-        session=missing_session(job.id),
-        team=tags.get("team", ""),
-        purpose=tags.get("purpose", "other"),
-        labels=json.dumps(tags.get("labels", {}), sort_keys=True),
-        completeness=Completeness.MISSING.value,
-        completeness_reason=NEVER_CLOSED,
-        started_at_us=job.started_at_us,
-        ended_at_us=job.started_at_us,
-        model_calls=0,
-        input_tokens=0,
-        cache_read_tokens=0,
-        cache_write_5m_tokens=0,
-        cache_write_1h_tokens=0,
-        cache_write_other_tokens=0,
-        output_tokens=0,
-        reasoning_tokens=0,
-        cost_nano_usd=0,
-        price_list=price_list,
-        body_sha256="",
-    )
+    return {
+        **UNPLACED,
+        "id": new_key(),
+        "account_id": job.account_id,
+        "repository_id": job.repository_id,
+        "workflow_job_id": job.id,
+        "record_id": record_id,
+        "agent": MISSING_AGENT,
+        "agent_version": "",
+        "session": missing_session(job.id),
+        "team": tags.get("team", ""),
+        "purpose": tags.get("purpose", "other"),
+        "labels": json.dumps(tags.get("labels", {}), sort_keys=True),
+        "completeness": Completeness.MISSING.value,
+        "completeness_reason": NEVER_CLOSED,
+        "started_at_us": job.started_at_us,
+        "ended_at_us": job.started_at_us,
+        "model_calls": 0,
+        "calls_counted_elsewhere": 0,
+        "unpriced_calls": 0,
+        "models": "[]",
+        "input_tokens": 0,
+        "cache_read_tokens": 0,
+        "cache_write_5m_tokens": 0,
+        "cache_write_1h_tokens": 0,
+        "cache_write_other_tokens": 0,
+        "output_tokens": 0,
+        "reasoning_tokens": 0,
+        "cost_nano_usd": 0,
+        "reported_cost_nano_usd": None,
+        "price_list": price_list,
+        "body_sha256": "",
+    }

@@ -25,10 +25,10 @@ from app.store import agent_runs as store
 from app.store.accounts import repository_of
 from app.store.admission import admission_of
 from app.store.books import post_usage
-from app.store.keys import new_key
+from app.store.keys import new_keys
 from app.store.queue import Job, NewJob, enqueue
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
-from app.store.tables import AgentRun, WorkflowJob
+from app.store.tables import WorkflowJob
 from app.world import World
 
 EXPECTED_WITHIN = timedelta(hours=6)  # GitHub ends a hosted runner's job then
@@ -36,6 +36,8 @@ LOOK_AGAIN = timedelta(hours=1)
 MOST_RECORDS = 200  # of one job
 # One million dollars in one job is a broken log, and sums of such would leave 64 bits.
 LARGEST_COST = NanoUsd(10**15)
+
+Row = Mapping[str, Any]  # of agent_run
 
 
 class RecordRefusedError(Exception):
@@ -68,7 +70,7 @@ class Terms:
 class KeptRun:
     """A reported agent run as it stands now, and what the report was to it: "recorded", "repeat" or "revision"."""
 
-    row: AgentRun
+    row: Row
     status: str
     unpriced_models: list[str]
 
@@ -150,40 +152,45 @@ def _refuse_broken_counts(costed: Sequence[Costed]) -> None:
 def _keep(session: Session, sent: _Sent, costed: Sequence[Costed]) -> tuple[str, str, list[KeptRun]]:
     """Write what is new; returns what the report was, its record's id, and its agent runs as they stand now."""
     account_id, closed = sent.claims.account_id, sent.report.closed
-    job_id, before, changed = store.lock_job(session, sent.claims, sent.report, sent.now)
-    records, same, latest = store.records_of(session, account_id, job_id, sent.body_sha256)
-    untied = store.remove_missing(session, account_id, job_id) if closed and before == "missing" else []
-    known = {(run.agent, run.session): run for run in store.agent_runs_of(session, account_id, job_id)}
+    job = store.lock_job(session, sent.claims, sent.report, sent.now)
+    records, same, latest = (0, None, None)
+    known: dict[tuple[str, str], Row] = {}
+    untied: list[int] = []
+    if job.before:
+        records, same, latest = store.records_of(session, account_id, job.id, sent.body_sha256)
+        untied = store.remove_missing(session, account_id, job.id) if closed and job.before == "missing" else []
+        known = {(row["agent"], row["session"]): row for row in store.agent_runs_of(session, account_id, job.id)}
     unknown = [each for each in costed if (each.run.agent, each.run.session) not in known]
     revised = [each for each in costed if _is_revision(each.run, known)]
-    if same or (latest and not (unknown or revised or changed)):
+    if same or (latest and not (unknown or revised or job.changed)):
         return "repeat", same or latest or "", _standing(session, costed, known, {})
     if records >= MOST_RECORDS:
         raise RecordRefusedError(422, "too-many-records", f"This job has sent {MOST_RECORDS} records already.")
     state = "revision" if revised and not unknown else "accepted"
     phase = "closed" if closed else "opened"
     record_id = store.add_record(
-        session, sent.claims, job_id, phase, state, sent.compressed, sent.body_sha256, sent.now
+        session, sent.claims, job.id, phase, state, sent.compressed, sent.body_sha256, sent.now
     )
     for each in revised:
-        store.flag_revision(session, account_id, known[each.run.agent, each.run.session].id)
-    added = _add(session, sent, job_id, record_id, unknown)
-    _ask(session, sent, job_id, untied)
+        store.flag_revision(session, account_id, known[each.run.agent, each.run.session]["id"])
+    added = _add(session, sent, job.id, record_id, unknown)
+    _ask(session, sent, job.id, untied)
     return ("recorded" if closed else "opened"), record_id, _standing(session, costed, known, added)
 
 
-def _is_revision(run: ReportedRun, known: Mapping[tuple[str, str], AgentRun]) -> bool:
+def _is_revision(run: ReportedRun, known: Mapping[tuple[str, str], Row]) -> bool:
     counted = known.get((run.agent, run.session))
-    return counted is not None and counted.body_sha256 != run.body_sha256
+    return counted is not None and counted["body_sha256"] != run.body_sha256
 
 
 def _add(
     session: Session, sent: _Sent, job_id: str, record_id: str, costed: Sequence[Costed]
 ) -> dict[tuple[str, str], KeptRun]:
     """Add agent runs with those of their calls that nobody sent before, and enter their cost in the books."""
-    ids = [new_key() for _ in costed]
+    ids = new_keys(len(costed))
+    keys = iter(new_keys(sum(len(each.run.calls) for each in costed)))
     rows = [
-        call_row(sent.claims.account_id, agent_run_id, call, cost)
+        call_row(next(keys), sent.claims.account_id, agent_run_id, call, cost)
         for agent_run_id, each in zip(ids, costed, strict=True)
         for call, cost in zip(each.run.calls, each.costs, strict=True)
     ]
@@ -196,9 +203,8 @@ def _add(
         key = AgentRunKey(sent.claims.account_id, sent.claims.repository_id, agent_run_id)
         row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, sent.world.prices.version)
         added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)
+        store.add_agent_run(session, row)
         post_usage(session, key, counted.by_month, sent.now)
-    if added:
-        store.add_agent_runs(session, [kept.row for kept in added.values()])
     return added
 
 
@@ -224,7 +230,7 @@ def _run_job(account_id: int, repository_id: int, run_id: int, kind: str, job_id
 def _standing(
     session: Session,
     costed: Sequence[Costed],
-    known: Mapping[tuple[str, str], AgentRun],
+    known: Mapping[tuple[str, str], Row],
     added: Mapping[tuple[str, str], KeptRun],
 ) -> list[KeptRun]:
     """Each reported agent run as it stands now, in the order of the report."""
@@ -236,7 +242,7 @@ def _standing(
         else:
             row = known[key]
             status = "revision" if _is_revision(each.run, known) else "repeat"
-            models = store.unpriced_models(session, row.account_id, row.id) if row.unpriced_calls else []
+            models = store.unpriced_models(session, row["account_id"], row["id"]) if row["unpriced_calls"] else []
             kept.append(KeptRun(row, status, models))
     return kept
 
@@ -273,6 +279,6 @@ def _miss(session: Session, world: World, account_id: int, job_id: str) -> None:
     store.mark_missing(session, opened)
     record_id, body = store.opening_of(session, account_id, job_id)
     tags = json.loads(zlib.decompress(body)).get("tags", {})
-    store.add_agent_runs(session, [stand_in_row(opened, record_id, tags, world.prices.version)])
+    store.add_agent_run(session, stand_in_row(opened, record_id, tags, world.prices.version))
     due = world.now()
     enqueue(session, _run_job(account_id, opened.repository_id, opened.run_id, "place", job_id, due), due)

@@ -145,7 +145,7 @@ def _too_large() -> AnswerError:
 def answer_of(recorded: Recorded) -> dict[str, Any]:
     """What the Action prints. Without `show_money` no amount is in it: a public repository's step summary is public."""
     runs = [_run(each, recorded.show_money) for each in recorded.agent_runs]
-    cost = sum(each.row.cost_nano_usd for each in recorded.agent_runs)
+    cost = sum(each.row["cost_nano_usd"] for each in recorded.agent_runs)
     return {
         "record_id": recorded.record_id,
         "status": recorded.status,
@@ -166,8 +166,8 @@ TOLD = (
 
 def _run(kept: KeptRun, show_money: bool) -> dict[str, Any]:
     return {
-        **{name: getattr(kept.row, name) for name in TOLD},
+        **{name: kept.row[name] for name in TOLD},
         "status": kept.status,
         "unpriced_models": kept.unpriced_models,
-        "cost_nano_usd": kept.row.cost_nano_usd if show_money else None,
+        "cost_nano_usd": kept.row["cost_nano_usd"] if show_money else None,
     }
