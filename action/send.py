@@ -30,21 +30,22 @@ class Passing(Unsent):
 
 
 class Deadline:
-    """A point in time after which nothing more is tried."""
+    """A point in time after which nothing more is tried. Without patience nothing is tried twice."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, patient: bool = True) -> None:
         self.at = time.monotonic() + seconds
+        self.patient = patient
 
     @property
     def left(self) -> float:
         return self.at - time.monotonic()
 
 
-def within(seconds: float, work: Callable[[Deadline], Result]) -> Result:
+def within(seconds: float, work: Callable[[Deadline], Result], patient: bool = True) -> Result:
     """Do work, but wait for it no longer than this, however slowly a server drips. Raises Unsent when time is up."""
     results: list[Result] = []
     failures: list[Exception] = []
-    deadline = Deadline(seconds)
+    deadline = Deadline(seconds, patient)
 
     def run() -> None:
         try:
@@ -83,13 +84,21 @@ def record(
     return again(lambda: _exchange("POST", url, headers, body, environ, deadline), deadline)
 
 
+def deliver(
+    environ: Mapping[str, str], inputs: Mapping[str, object], body: bytes, deadline: Deadline
+) -> dict[str, object]:
+    """A fresh token, then the record."""
+    bearer = token(environ, str(inputs["audience"]), deadline)
+    return record(environ, str(inputs["server_url"]), bearer, body, deadline)
+
+
 def again(attempt: Callable[[], dict[str, object]], deadline: Deadline) -> dict[str, object]:
     """Repeat an attempt on passing failures, while there is time."""
     for wait_s in WAITS_S:
         try:
             return attempt()
         except Passing:
-            if deadline.left < wait_s + 0.5:
+            if not deadline.patient or deadline.left < wait_s + 0.5:
                 raise
             time.sleep(wait_s)
     return attempt()

@@ -39,7 +39,7 @@ def markdown(
     costs = _costs(answer)
     lines = ["### AI agents in this job", ""]
     if problem:
-        lines += [f"**Not recorded.** {code(problem, 400)}", ""]
+        lines += [code(problem, 400), ""]
     if not runs:
         lines += ["No agent run was found.", ""]
     else:

@@ -134,9 +134,7 @@ def _recognise(agent: str, file: LogFile, gathered: Gathered, notices: list[str]
     """The name of the one format that knows the file, or nothing."""
     known: set[str] = set()
     try:
-        if file.size > FILE_LIMIT:
-            raise OSError("too large")
-        for record in records_of_head(file.path):
+        for record in records_of_head(file.path) if file.size <= FILE_LIMIT else ():
             known |= {format_.NAME for format_ in FORMATS if format_.recognises(record)}
             if known:
                 break

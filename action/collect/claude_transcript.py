@@ -75,6 +75,7 @@ class Transcript:
         self.problems: list[tuple[int, bytes, str]] = []  # offset, line, sentence
         self.open_turn: tuple[int, bytes] | None = None
         self.unfinished: dict[Key, int] = {}
+        self.latest: tuple[object, Key, object] = (None, ("", ""), None)  # the response that the last line was of
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -169,15 +170,30 @@ def _take_record(made: Transcript, offset: int, found: object) -> None:
         made.costs.append(_cost_state(made, offset, record))
     elif record.get("type") == "assistant":
         made.open_turn = None
-        made.session = made.session or text(record.get("sessionId"), 128)
-        made.version = label(record.get("version")) or made.version
-        made.workdir = text(record.get("cwd"), 4096) or made.workdir
+        if not made.session:
+            made.session = text(record.get("sessionId"), 128)
+            made.workdir = text(record.get("cwd"), 4096)
+        if record.get("version") != made.version:
+            made.version = label(record.get("version")) or made.version
         _take_answer(made, offset, record, mapping(record.get("message")))
 
 
 def _take_answer(made: Transcript, offset: int, record: dict[str, object], message: dict[str, object]) -> None:
     if message.get("model") == "<synthetic>":
         return
+    if message.get("id") != made.latest[0] or message.get("usage") != made.latest[2]:
+        made.latest = (message.get("id"), _take_call(made, record, message), message.get("usage"))
+    key = made.latest[1]
+    if message.get("stop_reason"):
+        made.unfinished.pop(key, None)
+    else:
+        made.unfinished[key] = offset
+    if offset < made.file.old_size:
+        made.old.add(key)
+
+
+def _take_call(made: Transcript, record: dict[str, object], message: dict[str, object]) -> Key:
+    """Count a response, or replace what an earlier block of it said; the earliest block tells its time."""
     call = call_of(message, microseconds(record.get("timestamp")))
     call.subagent = record.get("isSidechain") is True
     key = (call.id, text(record.get("requestId"), 128))
@@ -186,12 +202,7 @@ def _take_answer(made: Transcript, offset: int, record: dict[str, object], messa
         call.at_us = min(call.at_us, earlier.at_us)
     made.calls[key] = call
     made.last_us = max(made.last_us, call.at_us)
-    if message.get("stop_reason"):
-        made.unfinished.pop(key, None)
-    else:
-        made.unfinished[key] = offset
-    if offset < made.file.old_size:
-        made.old.add(key)
+    return key
 
 
 def call_of(message: dict[str, object], at_us: int) -> Call:
@@ -302,7 +313,7 @@ def _tell(
     workdir = next((part.workdir for part in parts if part.workdir), "")
     run.workdir_sha256 = digest(workdir) if workdir else ""
     if new and session.comparable:
-        run.reported_cost_usd = _reported(session, new, gathered)
+        run.reported_cost_usd = _reported(session, new)
 
 
 def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:
@@ -339,7 +350,7 @@ def _more_than_logged(session: Session) -> bool:
     return any(told > held for tokens in totals for told, held in zip(tokens, logged))
 
 
-def _reported(session: Session, new: dict[Key, Call], gathered: Gathered) -> str:
+def _reported(session: Session, new: dict[Key, Call]) -> str:
     """Claude Code's own cost of the new calls: its last total minus the total before the first of them."""
     states = [cost for part in session.parts for cost in part.costs]
     first, last = min(call.at_us for call in new.values()), max(call.at_us for call in new.values())

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -141,12 +142,11 @@ def records_of_head(path: str) -> Iterator[dict[str, object]]:
 
 def elements(content: str) -> Iterator[dict[str, object]]:
     """The objects of a JSON array, one at a time. Ends early where the array is cut or broken; nothing tells which."""
-    decoder = json.JSONDecoder(parse_int=_integer)
     at = content.find("[") + 1
     try:
         while True:
             gap = _GAP.match(content, at)
-            element, at = decoder.raw_decode(content, gap.end() if gap else at)
+            element, at = _DECODER.raw_decode(content, gap.end() if gap else at)
             if isinstance(element, dict):
                 yield element
     except (ValueError, RecursionError):
@@ -156,11 +156,14 @@ def elements(content: str) -> Iterator[dict[str, object]]:
 def decode(line: bytes) -> object:
     """One JSON value. Anything that is not one, or is nested too deep, is refused."""
     try:
-        return json.loads(line, parse_int=_integer)
+        return _DECODER.decode(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as problem:
         raise Refused("not JSON") from problem
 
 
 def _integer(digits: str) -> int:
-    # Python takes quadratic time for absurdly long integers; they are out of bounds anyway.
     return int(digits) if len(digits) <= INTEGER_DIGITS else -1
+
+
+# Absurdly long integers, out of bounds anyway, take quadratic time where Python itself does not refuse them.
+_DECODER = json.JSONDecoder() if hasattr(sys, "set_int_max_str_digits") else json.JSONDecoder(parse_int=_integer)

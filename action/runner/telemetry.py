@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, unquote
 
+VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
 
-def attributes(environ: Mapping[str, str], inputs: Mapping[str, object], pull: int | None) -> str:
+
+def attributes(environ: Mapping[str, str], inputs: Mapping[str, Any], pull: int | None) -> str:
     """The variable's new value: what it held, and our tags after it. A key that was set already keeps its value."""
-    existing = environ.get("OTEL_RESOURCE_ATTRIBUTES", "").strip().strip(",")
+    existing = environ.get(VARIABLE, "").strip().strip(",")
     taken = {unquote(pair.partition("=")[0].strip()) for pair in existing.split(",")}
     ours = {name: value for name, value in _tags(environ, inputs, pull).items() if value and name not in taken}
     pairs = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in ours.items()]
     return ",".join(([existing] if existing else []) + pairs)
 
 
-def _tags(environ: Mapping[str, str], inputs: Mapping[str, object], pull: int | None) -> dict[str, str]:
+def _tags(environ: Mapping[str, str], inputs: Mapping[str, Any], pull: int | None) -> dict[str, str]:
     owner, _, name = environ.get("GITHUB_REPOSITORY", "").partition("/")
-    labels = inputs["tags"]
-    assert isinstance(labels, dict)
     return {
         "mergemeter.team": str(inputs["team"]),
         "mergemeter.purpose": str(inputs["purpose"]),
@@ -29,5 +30,5 @@ def _tags(environ: Mapping[str, str], inputs: Mapping[str, object], pull: int | 
         "cicd.pipeline.run.id": environ.get("GITHUB_RUN_ID", ""),
         "mergemeter.run_attempt": environ.get("GITHUB_RUN_ATTEMPT", ""),
         "mergemeter.job": environ.get("GITHUB_JOB", ""),
-        **{f"mergemeter.tag.{key}": value for key, value in labels.items()},
+        **{f"mergemeter.tag.{key}": value for key, value in inputs["tags"].items()},
     }
