@@ -53,7 +53,7 @@ lock: $(READY) ## Renew the lock files: versions and hashes, no host (ARGS="--up
 slice: $(READY) ## Cut GitHub's API description down to what we call (needs npm; ARGS=--check only compares)
 	@$(BIN)/python scripts/github_openapi_slice.py $(ARGS)
 
-bench: $(READY) ## Measure what docs/performance.md reports
+bench: $(READY) ## Run the measurements in bench/, which take minutes (ARGS=record runs that one)
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove everything that setup and runs created

@@ -1,0 +1,26 @@
+"""Run every measurement, or those named, one after the other: `python -m bench [name …]`. Prints one JSON object each."""
+
+import importlib
+import json
+import pkgutil
+import sys
+from pathlib import Path
+
+NAMES = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "__main__"]
+
+
+def main(wanted: list[str]) -> int:
+    """Each module has `measure()` without required arguments and with figures as its result."""
+    unknown = sorted(set(wanted) - set(NAMES))
+    if unknown:
+        print(f"There is no measurement {', '.join(unknown)}; there are {', '.join(NAMES)}.", file=sys.stderr)
+        return 2
+    for name in wanted or NAMES:
+        print(f"bench: {name} …", file=sys.stderr, flush=True)
+        figures = importlib.import_module(f"bench.{name}").measure()
+        print(json.dumps({name: figures}, indent=2), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
