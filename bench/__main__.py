@@ -1,4 +1,4 @@
-"""Run every measurement, or those named, one after the other: `python -m bench [name …]`. Prints one JSON object each."""
+"""Run every measurement, or those named, one after the other: `python -m bench [name …]`. Prints JSON."""
 
 import importlib
 import json
