@@ -30,7 +30,7 @@ def put_issue(
     if standing is not None:
         return _update(place, standing, title, body)
     if known_id is not None:
-        return Put(None, "deleted_by_hand")
+        return _removed(place)
     wanted = {"title": title, "body": body, "labels": [label]}
     created = place.github.write("POST", place.path("issues"), wanted, creating=True)
     authorship.learn(created)
@@ -39,7 +39,6 @@ def put_issue(
 
 
 def _by_number(place: Place, number: int | None) -> dict[str, Any] | None:
-    # 410 also stands for issues that are disabled; the list that follows is refused then, too.
     return None if number is None else place.github.find(place.path("issues", number))
 
 
@@ -53,6 +52,13 @@ def _oldest(place: Place, authorship: Authorship, marker: str, label: str) -> di
             path = place.path("issues", younger["number"])
             place.github.write("PATCH", path, {"state": "closed", "state_reason": "not_planned"})
     return ours[0] if ours else None
+
+
+def _removed(place: Place) -> Put:
+    """Not there: because a person deleted it, unless the repository has no issues at all for now."""
+    if place.github.get(place.path()).get("has_issues", True):
+        return Put(None, "deleted_by_hand")
+    raise Refused(410, "Issues are disabled in this repository: enable them or name another repository.")
 
 
 def _update(place: Place, standing: dict[str, Any], title: str, body: str) -> Put:

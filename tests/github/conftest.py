@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.github.app import GitHubApp
 from app.github.client import GitHubClient
-from app.sandbox import Sandbox
 from tests.github.answering import Answering, answering
 from tests.github.noted import Noted
 from tests.github.shop import Shop, open_shop
+from tests.openapi import contract
 
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 INSTALLATION = 7
@@ -58,7 +58,7 @@ def client(server: Answering, app_on: Callable[..., GitHubApp], limits: Noted) -
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with Sandbox() as gh:
+    with contract.watched() as gh:
         opened = open_shop(gh)
         yield opened
         opened.close()

@@ -93,12 +93,20 @@ def test_a_body_that_github_silently_did_not_take_is_refused(shop: Shop) -> None
     assert [issue["body"] for issue in shop.gh.issues(NAME)] == [BODY]
 
 
-@pytest.mark.parametrize("known_id", [None, 99])
-def test_a_repository_without_issues_refuses(known_id: int | None, shop: Shop) -> None:
+def test_a_repository_without_issues_refuses(shop: Shop) -> None:
     shop.gh.enable_issues(NAME, enabled=False)
     with pytest.raises(Refused, match="enable them") as no:
-        put(shop, known_id=known_id)
+        put(shop)
     assert no.value.status == 410
+
+
+def test_an_issue_in_a_repository_whose_issues_were_disabled_is_refused_and_not_taken_for_deleted(shop: Shop) -> None:
+    made = put(shop)
+    shop.gh.enable_issues(NAME, enabled=False)
+    with pytest.raises(Refused, match="enable them"):
+        put(shop, BODY + "!", made.id)
+    shop.gh.enable_issues(NAME, enabled=True)
+    assert put(shop, BODY + "!", made.id).state == "updated"
 
 
 def test_a_body_without_its_marker_is_our_own_mistake(shop: Shop) -> None:

@@ -53,15 +53,14 @@ def _label_names(call: Call) -> list[str]:
 
 
 def get_issues(call: Call) -> Answer:
-    """Newest first; pulls are issues too."""
-    if not call.repository.has_issues:
-        raise refusals.issues_disabled()
+    """Newest first; pulls are issues too, and all that is left when issues are disabled."""
     query = call.query
     state, labels = query.get("state", "open"), [name for name in query.get("labels", "").split(",") if name]
     found = [
         issue
         for issue in call.repository.issues.values()
-        if state in {"all", issue.state}
+        if (call.repository.has_issues or issue.number in call.repository.pulls)
+        and state in {"all", issue.state}
         and set(labels) <= set(issue.labels)
         and query.get("creator", issue.author.login).lower() == issue.author.login.lower()
     ]
