@@ -141,14 +141,14 @@ def _discount(entry: dict[str, Any]) -> Discount | str:
     """The discount, or what is wrong with it."""
     share = Decimal(entry["percent"]) / 100
     if not share:
-        return "percent must be above 0"
+        return "must have a percent above 0"
     try:
         start = date.fromisoformat(entry["from"])
         end = date.fromisoformat(entry["until"]) if "until" in entry else None
     except ValueError:
-        return "from and until must be days of the calendar"
+        return "needs days of the calendar in from and until"
     if end is not None and end <= start:
-        return "until must be a later day than from"
+        return "must have an until later than its from"
     return Discount(entry["provider"], share, start, end)
 
 

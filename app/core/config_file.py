@@ -83,8 +83,8 @@ def _value(node: yaml.Node, where: Where, lines: dict[Where, int], problems: lis
         name = key.value if isinstance(key, yaml.ScalarNode) else ""
         here = (*where, name)
         if name in values or not isinstance(key, yaml.ScalarNode):
-            fault = f"stands here twice, first on line {lines[here]}" if name in values else "is no name of a setting"
-            problems.append(Problem(line_of(key), named(here), fault))
+            twice = f"stands here twice, first on line {lines[here]}" if name in values else ""
+            problems.append(Problem(line_of(key), named(here), twice or "holds a setting whose name is no word"))
             continue
         lines[here] = line_of(key)
         values[name] = _value(value, here, lines, problems)

@@ -96,6 +96,7 @@ def test_ordinary_names_stay_as_they_are() -> None:
 
 
 def test_prose_wraps_only_the_odd_words() -> None:
+    assert prose("must be on-merge, or off") == "must be `on-merge`, or off"
     assert prose("the branch agent/fix-1 of @acme was used") == "the branch `agent/fix-1` of `@acme` was used"
 
 

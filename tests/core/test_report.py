@@ -212,7 +212,15 @@ def test_the_text_does_not_depend_on_the_order_of_agent_runs(lines: list[AgentRu
 @given(hostile, hostile, hostile)
 def test_hostile_names_harm_no_report(one: str, two: str, three: str) -> None:
     line = run(
-        1, "1", agent=one, agent_version=two, models=(three, one), team=two, workflow=three, job_name=one, run_url=two
+        1,
+        "1",
+        agent=one,
+        agent_version=two,
+        models=(three, one),
+        team=two,
+        workflow=three,
+        job_name=one,
+        run_url=f"javascript:{two}",
     )
     cost = pull(
         replace(line, unpriced_calls=1, unpriced_models=(two,), evidence=three, evidence_note=one),

@@ -48,16 +48,14 @@ def prose(text: str, limit: int = SENTENCE) -> str:
     """A sentence: plain words stay, every word that could mean more to GitHub becomes a code span."""
     words: list[str] = []
     odd: list[str] = []
-    for word in plain(text, limit).split(" "):
-        if PLAIN_WORD.fullmatch(word) and not SHA.search(word):
-            if odd:
-                words.append(code(" ".join(odd), limit))
-                odd = []
-            words.append(word)
-        else:
-            odd.append(word)
-    if odd:
-        words.append(code(" ".join(odd), limit))
+    for word in [*plain(text, limit).split(" "), ""]:
+        harmless = not word or (PLAIN_WORD.fullmatch(word) and not SHA.search(word))
+        if harmless and odd:
+            span = " ".join(odd)
+            stop = span[-1] if span[-1] in ".,;:" else ""
+            words.append(code(span.removesuffix(stop), limit) + stop)
+            odd = []
+        (words if harmless else odd).append(word)
     return " ".join(word for word in words if word)
 
 

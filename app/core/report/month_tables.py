@@ -1,6 +1,7 @@
 """The tables and the chart of a month. Names of private repositories never reach a public issue from here."""
 
 from collections.abc import Sequence
+from json import dumps
 
 from app.core.money import NanoUsd, dollars_text, usd
 from app.core.report.escape import NOTHING, code, label
@@ -13,6 +14,7 @@ ROWS_LONGEST = 30_000  # characters of the repositories' table; what does not fi
 BARS = 10
 DEAREST = 10
 NO_MERGE = "no merged PR"
+BLUE = "#1f6feb"  # seen on GitHub's light and dark pages alike
 PRIVATE = "a private repository"
 
 MONEY_HEAD = [
@@ -50,14 +52,17 @@ def chart(report: MonthReport, active: Sequence[RepositoryMonth]) -> str:
         bars.append((f"{len(rest)} more", sum(_height(report, each.figures) for each in rest)))
     what, unit = ("Spend", "USD") if report.money else ("Tokens", "million tokens")
     names = ", ".join(f'"{name}"' for name, _ in bars)
-    heights = ", ".join(f"{height // 100}.{height % 100:02}" for _, height in bars)
+    highest = max(100, *(height for _, height in bars))
+    look = {"xyChart": {"height": 120 + 40 * len(bars)}, "themeVariables": {"xyChart": {"plotColorPalette": BLUE}}}
     lines = [
         "```mermaid",
+        f"%%{{init: {dumps(look)}}}%%",
         "xychart-beta horizontal",
         f'    title "{what} by repository, {month_text(report.month)}"',
         f"    x-axis [{names}]",
-        f'    y-axis "{unit}"',
-        f"    bar [{heights}]",
+        # Without its ends the axis would begin at the smallest bar.
+        f'    y-axis "{unit}" 0 --> {_decimal(highest)}',
+        f"    bar [{', '.join(_decimal(height) for _, height in bars)}]",
         "```",
     ]
     return "\n".join(lines)
@@ -79,7 +84,8 @@ def _row(report: MonthReport, name: str, of: MonthFigures, spend: str) -> list[s
     if not report.money:
         loose = count(of.unattributed_agent_runs, "agent run")
         return [name, tokens_text(of.tokens.total), from_cache(of.tokens), f"{of.agent_runs:,}", merged, loose]
-    three = [dollars_text(each) if each is not None else NO_MERGE for each in (of.period, of.cohort, of.direct)]
+    period = dollars_text(of.period) if of.period is not None else NO_MERGE
+    three = [period, *(dollars_text(each) if each is not None else NOTHING for each in (of.cohort, of.direct))]
     factor = factor_text(of.load_factor) if of.load_factor is not None else NOTHING
     return [
         *(name, f"{at_least(of)}{spend}", merged, *three, factor),
@@ -133,3 +139,7 @@ def _height(report: MonthReport, figures: MonthFigures) -> int:
     if report.money:
         return max(0, int((usd(figures.spend) * 100).to_integral_value()))
     return figures.tokens.total // 10_000
+
+
+def _decimal(hundredths: int) -> str:
+    return f"{hundredths // 100}.{hundredths % 100:02}"

@@ -19,6 +19,7 @@ from app.core.report.words import MONTHS, basis, month_text
 
 LONGEST = 60_000
 PROBLEMS = 20
+GONE_MANY = "were reverted (or are reverts)"
 MEANING = [
     "**Merged PR**: an agent pull that merged in the month and was not reverted within 14 days.",
     "**Period**: (the month's spend + cost of pulls open at its start − cost of pulls open at its end) ÷ merged PRs.",
@@ -113,8 +114,8 @@ def _to_know(report: MonthReport) -> Iterator[str]:
         have = "has no price and is" if total.unpriced_calls == 1 else "have no price and are"
         yield f"{count(total.unpriced_calls, 'model call')}{models} {have} in no figure here."
     if gone := total.agent_pulls_merged - total.survived:
-        pulls, their = ("pull that merged is", "its") if gone == 1 else ("pulls that merged are", "their")
-        yield f"{gone:,} agent {pulls} no merged PR here (reverted, or a revert); {their} cost stays in."
+        was, counts = ("was reverted (or is a revert)", "it does") if gone == 1 else (GONE_MANY, "they do")
+        yield f"{count(gone, 'agent pull')} merged but {was}: {counts} not count as merged PR, what was spent does."
 
 
 def _active(figures: MonthFigures) -> bool:
