@@ -1,13 +1,8 @@
 """The sandbox as one thing: state, courier, issuer and an HTTP server on loopback, started and stopped together."""
 
-import socket
-import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Self
-
-import uvicorn
 
 from app.sandbox import actions, server
 from app.sandbox.clock import Clock, real_now
@@ -17,6 +12,7 @@ from app.sandbox.limits import Limits
 from app.sandbox.observer import Observer
 from app.sandbox.oidc import Issuer
 from app.sandbox.rest.door import Door
+from app.sandbox.serving import Serving
 from app.sandbox.state import App, Hub
 from app.sandbox.steer.accounts import Accounts
 from app.sandbox.steer.pulls import Pulls
@@ -48,14 +44,8 @@ class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
         self.requests: list[tuple[str, str, int]] = []  # method, path, status (0: no answer), in order
         self._host, self._port = host, port
         door = Door(hub, self.limits, self.faults, self.courier.redeliver, lambda: list(self.courier.log))
-        web = server.application(self, door, observer, self._log)
-        config = uvicorn.Config(
-            web, http="h11", ws="none", lifespan="off", log_config=None, log_level="critical", timeout_keep_alive=30,
-            server_header=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
-        self._socket: socket.socket | None = None
+        self._application = server.application(self, door, observer, self._log)
+        self._serving: Serving | None = None
 
     def _log(self, method: str, path: str, status: int) -> None:
         self.requests.append((method, path, status))
@@ -68,32 +58,23 @@ class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
     def oidc_issuer(self) -> str:
         return self.issuer.url
 
-    def _serve(self) -> None:
-        self._server.run(sockets=[self._socket] if self._socket else None)
-
     def start(self) -> Self:
         """Listen and begin to serve; the address is in `url`."""
-        self._socket = socket.create_server((self._host, self._port))
-        self.hub.url = f"http://{self._host}:{self._socket.getsockname()[1]}"
+        self._serving = Serving(self._application, self._host, self._port)
+        self.hub.url = self._serving.url
         self.courier.start()
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise RuntimeError("the sandbox did not start")
-            time.sleep(0.005)
+        self._serving.start()
         return self
 
     def stop(self) -> None:
         self.courier.stop()
-        self._server.should_exit = True
-        self._thread.join(10)
-        if self._socket is not None:
-            self._socket.close()
+        if self._serving is not None:
+            self._serving.stop()
 
     def wait(self) -> None:
         """Serve until the process is told to stop."""
-        while self._thread.is_alive():
-            self._thread.join(1)
+        if self._serving is not None:
+            self._serving.wait()
 
     def __enter__(self) -> Self:
         return self.start()

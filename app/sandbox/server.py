@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.sandbox import control
+from app.sandbox import control, pages
 from app.sandbox.observer import Observer
 from app.sandbox.rest import routes as rest
 from app.sandbox.rest.door import Door
@@ -28,7 +28,7 @@ def application(desk: Desk, door: Door, observer: Observer | None, log: Callable
             observer.saw(rest.exchange(request, None, b"", response))
         return response
 
-    every = [*_identity(desk), *control.routes(desk), *rest.routes(door, observer, log)]
+    every = [*_identity(desk), *control.routes(desk), *rest.routes(door, observer, log), *pages.routes(door.hub)]
     middleware = [Middleware(ById, hub=door.hub)]
     return Starlette(routes=every, middleware=middleware, exception_handlers={404: unknown, 405: unknown})
 

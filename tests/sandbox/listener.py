@@ -36,7 +36,7 @@ def listening() -> Iterator[Listener]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
     listener = Listener(f"http://127.0.0.1:{server.server_port}/webhooks/github")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield listener
     server.shutdown()
