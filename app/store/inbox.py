@@ -76,7 +76,7 @@ def settle(session: Session, delivery_id: str, state: str) -> None:
 
 
 def _states(session: Session, ids: list[str]) -> dict[str, str]:
-    return dict(session.connection().execute(STATES, {"ids": ids}).tuples().all())
+    return {row.delivery_id: row.state for row in session.connection().execute(STATES, {"ids": ids})}
 
 
 def _row(delivery: Delivery, now_us: int) -> dict[str, Any]:

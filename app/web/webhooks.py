@@ -163,6 +163,8 @@ def _response(status: int, body: bytes) -> tuple[Message, Message]:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:
         headers.append((b"retry-after", b"10"))
+    if status == 413:  # perhaps there is still more of it: not on this connection
+        headers.append((b"connection", b"close"))
     return (
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body},

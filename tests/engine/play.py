@@ -30,7 +30,8 @@ class Clock:
 
 
 def world_of(database: Database, clock: Callable[[], datetime], **settings: Any) -> World:
-    return World(Settings(**settings), database, github=NOBODY, prices=NOBODY, now=clock)
+    read = Settings(public_url="https://mergemeter.example", **settings)
+    return World(read, database, github=NOBODY, prices=NOBODY, now=clock)
 
 
 class Diary:
