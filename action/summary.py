@@ -91,7 +91,7 @@ def _facts(answer: Mapping[str, object] | None) -> list[str]:
             lines[-1] += f" at list prices of {code(str(answer['price_list']), 60)}"
     unpriced = answer.get("unpriced_calls")
     if type(unpriced) is int and unpriced > 0:
-        lines.append(f"{unpriced:,} model calls have no known price and are not in any cost.")
+        lines.append(f"{unpriced:,} model calls have no known price.")
     return [item for line in lines for item in (line, "")]
 
 

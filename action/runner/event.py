@@ -36,7 +36,7 @@ def _named(event: dict[str, object]) -> int | None:
     pull, issue = event.get("pull_request"), event.get("issue")
     if isinstance(pull, dict):
         return _number(pull.get("number"))
-    if isinstance(issue, dict) and issue.get("pull_request"):
+    if isinstance(issue, dict) and isinstance(issue.get("pull_request"), dict):
         return _number(issue.get("number"))
     for name in ("workflow_run", "check_run", "check_suite"):
         found = event.get(name)
