@@ -44,12 +44,14 @@ def measure(requests: int = REQUESTS) -> dict[str, Any]:
         latencies = _send(port, jobs[WARM_UP:])
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
         stop.set()
+        served = ours.recv()
         server.join()
         return {
             "requests_per_s": round(requests / took, 1),
             "model_calls_per_s": round(requests * CALLS / took),
             "p50_ms": round(statistics.median(latencies) * 1e3, 2),
             "p99_ms": round(statistics.quantiles(latencies, n=100)[98] * 1e3, 2),
+            "server_cpu_ms_per_request": round(served / len(jobs) * 1e3, 2),
             "load_generator_cpu_share": round(cpu / took, 2),
             "body_bytes": len(jobs[0][0]),
             **_books(url),
@@ -66,7 +68,9 @@ def serve(url: str, issuer_url: str, ready: Any, stop: Event) -> None:
     world = world_of(database, issuer)
     with serving(world, issuer) as server:
         ready.send(server.port)
+        began = time.process_time()
         stop.wait()
+        ready.send(time.process_time() - began)
     database.close()
 
 

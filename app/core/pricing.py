@@ -11,6 +11,7 @@ from decimal import Decimal
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from app.core.money import NanoUsd
 from app.core.rates import CHARGES, NOTHING, UNPRICED, Charge, Priced, Rate, UnitPrices
 from app.core.usage import ModelCall
 
@@ -100,6 +101,11 @@ class PriceList:
         """Price one model call at its own time; UNPRICED where the list has no price."""
         prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)
         return UNPRICED if prices is None else prices.price(call)
+
+    def cost(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> NanoUsd | None:
+        """What `price` says a call costs, without its charges; for the hot path."""
+        prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)
+        return None if prices is None else prices.cost(call)
 
     def _find(self, provider_id: str, model_ref: str, context: dict[str, str]) -> _Listed | None:
         provider, model_ref = self._provider(provider_id, model_ref.lower())

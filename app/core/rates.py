@@ -2,11 +2,12 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import NamedTuple, cast
+from operator import mul
+from typing import NamedTuple
 
 from app.core.money import NANO_PER_USD, NanoUsd
 from app.core.usage import ModelCall, Tokens
@@ -78,6 +79,11 @@ class UnitPrices:
     tier_starts: tuple[int, ...]
     rows: tuple[tuple[Rate, ...], ...]
     reasoning_apart: bool = False
+    whole: tuple[tuple[int, ...] | None, ...] = field(init=False, repr=False)  # the rows that need no rounding
+
+    def __post_init__(self) -> None:
+        whole = (tuple(n for n, _ in row) if all(d == 1 for _, d in row) else None for row in self.rows)
+        object.__setattr__(self, "whole", tuple(whole))
 
     def rates(self, prompt_tokens: int) -> tuple[Rate, ...]:
         """The rates for a call with so many prompt tokens."""
@@ -90,14 +96,18 @@ class UnitPrices:
 
     def price(self, call: ModelCall) -> Priced:
         """Charge one model call."""
+        counts = self._counts(call.tokens, call.web_searches)
+        charges = tuple(map(Rate.charge, self.rates(call.tokens.prompt), counts))
+        return Priced(NanoUsd(sum(charges)), charges)
+
+    def cost(self, call: ModelCall) -> NanoUsd:
+        """What `price` sums to, at a third of the effort: most prices are whole nano-dollars and need no rounding."""
         tokens = call.tokens
-        counts = self._counts(tokens, call.web_searches)
-        rates = self.rates(tokens.prompt) if self.tier_starts else self.rows[0]
-        # Most prices are whole nano-dollars a token: those need no rounding.
-        charges = [
-            count * rate[0] if rate[1] == 1 else rate.charge(count) for count, rate in zip(counts, rates, strict=True)
-        ]
-        return Priced(NanoUsd(sum(charges)), cast("tuple[NanoUsd, ...]", tuple(charges)))
+        row = bisect_left(self.tier_starts, tokens.prompt) if self.tier_starts else 0
+        whole = self.whole[row]
+        if whole is None:
+            return NanoUsd(sum(map(Rate.charge, self.rows[row], self._counts(tokens, call.web_searches))))
+        return NanoUsd(sum(map(mul, whole, self._counts(tokens, call.web_searches))))
 
     def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
         apart = tokens.reasoning if self.reasoning_apart else 0

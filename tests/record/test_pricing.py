@@ -95,10 +95,10 @@ def test_a_tier_that_the_list_does_not_know_costs_the_standard_price() -> None:
 
 def test_twenty_thousand_calls_are_priced_in_a_second() -> None:
     calls = [call(input=i, cache_read=i * 3, cache_write_5m=i, output=i) for i in range(4_000)]
-    PRICES.price(calls[0])
+    PRICES.cost(calls[0])
     began = time.process_time()
     for one in calls:
-        PRICES.price(one)
+        PRICES.cost(one)
     assert len(calls) / (time.process_time() - began) > 20_000
 
 
@@ -107,3 +107,10 @@ def test_many_made_up_names_do_not_stay_in_memory() -> None:
     for i in range(10_050):
         prices.unit_prices("nobody", f"model-{i}", NOW)
     assert len(prices._listed) <= 10_000
+
+
+def test_a_discount_is_taken_off_the_price_before_the_one_rounding() -> None:
+    one = call("claude-opus-4-5", input=3, output=1)
+    assert PRICES.price(one, Decimal("0.125")).charges[:6] == (13_125, 0, 0, 0, 0, 21_875)
+    assert PRICES.cost(one, Decimal("0.99999")) == 0
+    assert PRICES.cost(one) == 40_000

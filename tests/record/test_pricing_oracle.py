@@ -54,6 +54,7 @@ def library(call: ModelCall) -> genai_prices.types.PriceCalculation:
 
 def check(call: ModelCall) -> None:
     ours, theirs = PRICES.price(call), library(call)
+    assert PRICES.cost(call) == ours.cost
     prices = theirs.model_price
     if vars(prices) and not vars(prices).keys() & {"input_mtok", "output_mtok", "requests_kcount"}:
         assert ours.cost is None
