@@ -13,6 +13,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Install everything from the lock files into .venv
+	@echo "setup: ready"
 
 $(READY): requirements/dev.lock requirements/uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'

@@ -89,6 +89,23 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
     assert named - READERS.keys() == set()
 
 
+MANIFEST = yaml.safe_load(page(Path("manifest.yml")))
+
+
+def test_the_permissions_that_the_readme_explains_are_the_ones_asked_for() -> None:
+    explained = re.findall(r"^\| ([A-Z][\w ]+): (read|write) \|", page(Path("README.md")), re.MULTILINE)
+    assert {name.lower().replace(" ", "_"): level for name, level in explained} == MANIFEST["default_permissions"]
+
+
+def test_the_guide_asks_for_the_permissions_and_events_of_the_manifest() -> None:
+    guide = page(Path("docs/install.md"))
+    asked = re.findall(r"([A-Z][\w ]+?) \*(read|read and write)\*", re.sub(r"\s+", " ", guide))
+    levels = {"read": "read", "read and write": "write"}
+    assert {name.lower().replace(" ", "_"): levels[level] for name, level in asked} == MANIFEST["default_permissions"]
+    events = re.findall(r"\*([A-Z][\w ]+)\*", guide.partition("**Subscribe to events**")[2].partition("\n")[0])
+    assert {name.lower().replace(" ", "_") for name in events} == set(MANIFEST["default_events"])
+
+
 def test_decisions_are_numbered_without_a_gap_and_indexed() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
     index = page(Path("docs/decisions/README.md"))
