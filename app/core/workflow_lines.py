@@ -30,7 +30,8 @@ COMMANDS = {
     "copilot-cli": ("copilot", "@github/copilot"),
     "qwen-code": ("qwen", "@qwen-code/qwen-code"),
 }
-INSTALLING = re.compile(r"\b(npm|pnpm|yarn|bun|pip3?|pipx|uv|apt-get|apt|brew)\b.*\b(i|ci|install|add|upgrade)\b")
+INSTALLERS = re.compile(r"\b(npm|pnpm|yarn|bun|pip3?|pipx|uv|apt-get|apt|brew)\b")
+INSTALLS = re.compile(r"\b(i|ci|install|add|upgrade)\b")
 OWN_ACTION = re.compile(r"(^|[/-])mergemeter(-action)?([/@]|$)|^\./action$", re.IGNORECASE)
 
 
@@ -88,9 +89,15 @@ def _running(steps: list[yaml.Node], agent: str, lines: list[str]) -> int | None
         first, last = line_at(run.start_mark) - 1, line_at(run.end_mark) - 1
         for number, line in enumerate(lines[first : last + 1], first + 1):
             command = re.sub(r"(^|\s)#.*", "", line.partition("run:")[2] if number == first + 1 else line)
-            if calls.search(command) and not INSTALLING.search(command):
+            if calls.search(command) and not _installs(command):
                 return number
     return None
+
+
+def _installs(command: str) -> bool:
+    """Whether a line brings a tool instead of calling it. Two searches: one pattern for both backtracks for minutes."""
+    installer = INSTALLERS.search(command)
+    return installer is not None and INSTALLS.search(command, installer.end()) is not None
 
 
 def _uses(steps: list[yaml.Node]) -> Iterator[yaml.ScalarNode]:

@@ -135,6 +135,15 @@ def test_aliases_that_multiply_cost_nothing() -> None:
     assert time.process_time() - started < 2
 
 
+def test_a_line_of_many_words_is_read_in_time() -> None:
+    started = time.process_time()
+    line = "npm " * 50_000 + "codex " * 20_000
+    assert agent_line(f"jobs:\n  a:\n    steps:\n      - run: |\n          {line}\n", "a", "codex") == Place(
+        5, step=True
+    )
+    assert time.process_time() - started < 2
+
+
 def test_an_alias_to_itself_is_followed_nowhere() -> None:
     assert agent_line("jobs: &j\n  a: *j\n", "a", "codex") == Place(2, step=False)
 
