@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from app.sandbox.state import Account, Commit, Hub
@@ -36,9 +37,9 @@ def edited(tree: Mapping[str, str], files: Mapping[str, str | None]) -> dict[str
 def ancestors(hub: Hub, sha: str) -> dict[str, None]:
     """The commit and all that it reaches, nearest first."""
     seen: dict[str, None] = {}
-    waiting = [sha]
+    waiting = deque([sha])
     while waiting:
-        current = waiting.pop(0)
+        current = waiting.popleft()
         if current not in seen:
             seen[current] = None
             waiting.extend(hub.commits[current].parents)

@@ -43,7 +43,8 @@ def send(
     """Send the event for this installation, with the parts that every payload has."""
     payload = dict(body)
     if repository is not None:
-        payload["repository"] = repositories.full_repository(hub, repository)
+        properties = {"custom_properties": dict(repository.properties)}
+        payload["repository"] = repositories.full_repository(hub, repository) | properties
     if installed.account.kind == "Organization":
         payload["organization"] = accounts.organization(hub, installed.account)
     payload["sender"] = accounts.simple_user(hub, sender)

@@ -54,11 +54,12 @@ def move_branch(hub: Hub, repository: Repository, branch: str, sha: str, sender:
     """Point a branch at a commit: pulls from it follow their head, pulls into it may turn out to be merged."""
     before = repository.branches.get(branch)
     repository.branches[branch] = sha
+    reached = commits.ancestors(hub, sha)
     for owner in list(hub.repositories.values()):
         for pull in [pull for pull in owner.pulls.values() if pull.issue.state == "open"]:
             if (pull.head_repository_id, pull.head_ref) == (repository.repository_id, branch):
                 _follow_head(hub, owner, pull, sha, sender)
-            elif owner is repository and pull.base_ref == branch and pull.head_sha in commits.ancestors(hub, sha):
+            elif owner is repository and pull.base_ref == branch and pull.head_sha in reached:
                 # An indirect merge: another merge or push brought this pull's commits to its base.
                 record_merge(hub, pull, sha, before or pull.base_sha, sender)
                 announce(hub, owner, pull, "closed", sender)

@@ -191,3 +191,17 @@ def test_equal_seeds_give_equal_shas() -> None:
             gh.create_repository("acme/shop")
             shas.append(gh.push("acme/shop", "f", {"x": "1"}))
     assert shas[0] == shas[1]
+
+
+def test_a_payload_can_lie_about_its_pull(gh: Sandbox, heard: Listener) -> None:
+    gh.announce("acme/shop", 1, "closed", {"state": "open", "merged": False})
+    payload = drained(gh, heard).payloads("pull_request")[0]
+    assert (payload["action"], payload["pull_request"]["state"]) == ("closed", "open")
+
+
+def test_a_queued_pulls_runs_are_on_the_queues_branch(gh: Sandbox, app: Caller) -> None:
+    branch = gh.queue_pull("acme/shop", 1)
+    run = gh.start_workflow_run("acme/shop", "merge_group", branch=branch)
+    assert branch == f"gh-readonly-queue/main/pr-1-{gh.head('acme/shop')}"
+    assert run["ref"] == f"refs/heads/{branch}"
+    assert run["head_sha"] != gh.pull("acme/shop", 1)["head"]["sha"]

@@ -62,6 +62,17 @@ class Pulls(Desk):
         with self.hub.lock:
             return pulls.merge(self.hub, *self.hub.pull(repository, number), method, self.hub.account(by))
 
+    def queue_pull(self, repository: str, number: int) -> str:
+        """Put the pull into the merge queue: gives the temporary branch for merge_group runs. merge() ends it."""
+        with self.hub.lock:
+            place, pull = self.hub.pull(repository, number)
+            base = place.branches[pull.base_ref]
+            branch = f"gh-readonly-queue/{pull.base_ref}/pr-{number}-{base}"
+            message = f"Merge pull request #{number}"
+            merged = commits.merge_commit(self.hub, base, pull.head_sha, message, pull.issue.author)
+            place.branches[branch] = merged
+            return branch
+
     def close(self, repository: str, number: int, by: str = "ada") -> None:
         with self.hub.lock:
             pulls.close(self.hub, *self.hub.pull(repository, number), self.hub.account(by))
@@ -107,6 +118,13 @@ class Pulls(Desk):
             if number in place.pulls:
                 action = "locked" if locked else "unlocked"
                 pulls.announce(self.hub, place, place.pulls[number], action, self.hub.account(by))
+
+    def announce(self, repository: str, number: int, action: str, pull: Mapping[str, Any], by: str = "ada") -> None:
+        """Send the pull_request webhook once more, with these fields of the pull other than they are: payloads lie."""
+        with self.hub.lock:
+            place, record = self.hub.pull(repository, number)
+            shape = conversations.pull_full(self.hub, place, record) | dict(pull)
+            pulls.announce(self.hub, place, record, action, self.hub.account(by), pull_request=shape)
 
     def comment(self, repository: str, number: int, user: str, body: str) -> int:
         """A person's comment; gives its id. The App is not subscribed to comments."""
