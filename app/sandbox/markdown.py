@@ -53,6 +53,9 @@ class Sanitizer(HTMLParser):
 
     def _attributes(self, tag: str, attrs: list[tuple[str, str | None]]) -> str:
         kept = [f' {name}="{escape(value or "")}"' for name, value in attrs if name in ATTRIBUTES]
+        aligned = re.fullmatch(r"text-align:(left|right|center)", dict(attrs).get("style") or "")
+        if tag in {"td", "th"} and aligned:  # the table's own colons; GitHub writes them so
+            kept.append(f' align="{aligned[1]}"')
         href = dict(attrs).get("href") if tag == "a" else None
         if href is not None and _harmless(href):
             kept.append(f' href="{escape(href)}" rel="nofollow"')

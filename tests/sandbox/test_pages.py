@@ -111,6 +111,7 @@ def test_open_tags_are_closed() -> None:
         ("go http://evil.example/x", '<a href="http://evil.example/x" rel="nofollow">'),
         ("![alt](http://evil/x.png)", '<span class="image">image: alt</span>'),
         ("<details><summary>S</summary>\n\n**b**\n\n</details>", "<strong>b</strong>"),
+        ("| a |\n|--:|\n| 1 |", '<td align="right">1</td>'),
         ("~~old~~", "<s>old</s>"),
     ],
 )

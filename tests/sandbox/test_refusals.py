@@ -79,6 +79,8 @@ def test_another_apps_check_is_not_changed(gh: Sandbox, app: Caller) -> None:
 def test_broken_json_is_a_bad_request(app: Caller) -> None:
     assert app("POST", f"{SHOP}/check-runs", b"{").status == 400
     assert app("POST", f"{SHOP}/check-runs", b"[]").status == 400
+    assert app("POST", f"{SHOP}/issues/1/comments", b'{"body": "\\ud800"}').status == 400
+    assert app("POST", f"{SHOP}/issues/1/comments", b'{"body": NaN}').status == 400
 
 
 def test_a_locked_pull_takes_no_comment(gh: Sandbox, app: Caller) -> None:

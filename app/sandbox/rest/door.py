@@ -223,6 +223,9 @@ def _body(operation: Operation, raw: bytes) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(raw)
+        json.dumps(
+            body, ensure_ascii=False, allow_nan=False
+        ).encode()  # half a surrogate pair is no text, NaN no number
     except ValueError:
         raise Refusal(400, "Problems parsing JSON") from None
     if not isinstance(body, dict):
