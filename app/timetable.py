@@ -1,11 +1,12 @@
 """Which story each kind of job has, and what recurs. The one place where the worker meets the stories."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
@@ -13,6 +14,7 @@ from app.store.queue import NewJob
 from app.store.schedule import Entry
 from app.stories import allocate, enroll, publish, record, summarize
 from app.worker import Story, deliver, throw_away
+from app.world import World
 
 # A month can change for two weeks after its end (reverts); the summary of this day is the last one.
 FINAL_DAY = 16
@@ -20,17 +22,19 @@ REFRESH_SPREAD_S = 3000
 SUMMARY_SPREAD_S = 3600
 
 
+# Who listens to which event.
+LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
+    PullEvent: allocate.on_pull,
+    InstallationEvent: enroll.on_installation,
+    RepositoryEvent: enroll.on_repository,
+    RerequestEvent: publish.on_rerequest,
+}
+
+
 def stories() -> Mapping[str, Story]:
     """What to call for each kind of job."""
     return {
-        "delivery": deliver(
-            {
-                PullEvent: allocate.on_pull,
-                InstallationEvent: enroll.on_installation,
-                RepositoryEvent: enroll.on_repository,
-                RerequestEvent: publish.on_rerequest,
-            }
-        ),
+        "delivery": deliver(LISTENERS),
         "place": allocate.place,
         "publish": publish.publish,
         "expect": record.expect,

@@ -6,6 +6,7 @@ An installation's event is a hint: its present state is read from GitHub, so eve
 import json
 import logging
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -14,7 +15,6 @@ from app.core.config_file import Problem
 from app.core.events import InstallationEvent, RepositoryEvent
 from app.core.facts import RepositoryFact
 from app.core.month import Month
-from app.github.client import GitHubClient
 from app.store.accounts import (
     installation_of,
     remove_repository,
@@ -28,6 +28,9 @@ from app.store.pulls import unread_jobs
 from app.store.queue import Job, NewJob, enqueue
 from app.store.tables import Installation
 from app.world import World
+
+if TYPE_CHECKING:
+    from app.github.client import GitHubClient
 
 CONFIG_REPOSITORIES = (".github-private", ".github")
 CONFIG_FILE = "mergemeter.yml"
@@ -112,7 +115,7 @@ def _keep_repositories(session: Session, account_id: int, facts: list[Repository
             remove_repository(session, account_id, known.repository_id, now)
 
 
-def _read_config(world: World, github: GitHubClient, installation: Installation) -> None:
+def _read_config(world: World, github: "GitHubClient", installation: Installation) -> None:
     account_id, owner = installation.account_id, installation.account_login
     for name in CONFIG_REPOSITORIES:
         repository = github.read_repository(owner, name)

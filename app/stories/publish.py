@@ -7,6 +7,7 @@ merge unless the configuration says otherwise, and edited in place from then on.
 import json
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -23,7 +24,6 @@ from app.core.report.marker import Kind, marker
 from app.core.report.values import AgentRunLine, Annotation, PullCost
 from app.core.usage import Completeness, Purpose, Tokens
 from app.core.workflow_lines import own_workflow
-from app.github.client import GitHubClient
 from app.store.accounts import repository_of
 from app.store.configs import config_of
 from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming, unattributed_of
@@ -33,6 +33,9 @@ from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job, NewJob, enqueue
 from app.store.tables import Effect, Pull, Repository
 from app.world import World
+
+if TYPE_CHECKING:
+    from app.github.client import GitHubClient
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ def _check_key(page: Page) -> str:
     return f"check:{page.key.repository_id}:{page.key.number}:{page.pull.head_sha}"
 
 
-def _put_check(world: World, github: GitHubClient, page: Page, effect: Effect | None, *, force: bool) -> None:
+def _put_check(world: World, github: "GitHubClient", page: Page, effect: Effect | None, *, force: bool) -> None:
     output = check(page.cost, _annotations(github, page))
     said = fingerprint(repr(output))
     effect = effect or Effect(account_id=page.key.account_id, key=_check_key(page), state="intent", updated_at_us=0)
@@ -96,7 +99,7 @@ def _put_check(world: World, github: GitHubClient, page: Page, effect: Effect | 
         _written(world, effect, said)
 
 
-def _put_comment(world: World, github: GitHubClient, page: Page, effect: Effect | None) -> None:
+def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effect | None) -> None:
     stands = effect is not None and effect.github_id is not None
     config = page.config
     if not wanted(page.cost, config.comment, config.comment_threshold, stands):
@@ -146,7 +149,7 @@ def _keep(world: World, effect: Effect) -> None:
         write_effect(session, effect, world.now())
 
 
-def _annotations(github: GitHubClient, page: Page) -> tuple[Annotation, ...]:
+def _annotations(github: "GitHubClient", page: Page) -> tuple[Annotation, ...]:
     most = page.config.annotations
     if not most or not page.cost.lines:
         return ()

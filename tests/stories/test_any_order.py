@@ -1,0 +1,220 @@
+"""The conservation law, and one final state, whatever order the facts come in.
+
+Two Apps watch one GitHub. One gets everything at the end, in order and once. The other gets it while it happens:
+shuffled, duplicated, redelivered, with records before, during and after the merge. Both must agree.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.sandbox import Sandbox
+from app.store.database import Database
+from tests.stories.stage import CALL_NANO_USD, ORGANISATION, PATH, REPOSITORY, WORKFLOW, Stage
+
+START = datetime(2026, 10, 5, 9, tzinfo=UTC)
+BRANCHES = ("one", "two")
+OPS = (
+    "push", "force", "open", "open", "merge", "close", "reopen", "revert",
+    "agent on pull", "agent on pull", "agent on push", "agent on dispatch", "agent on comment", "agent on schedule",
+)  # fmt: skip
+
+
+class Happenings:
+    """What happens on GitHub, drawn at random, and who hears of it when."""
+
+    def __init__(self, gh: Sandbox, tidy: Stage, untidy: Stage, random: Random) -> None:
+        self.gh, self.tidy, self.untidy, self.random = gh, tidy, untidy, random
+        self.reports: list[Callable[[Stage], Any]] = []  # what the tidy one is told at the end
+        self.pending: list[Callable[[Stage], Any]] = []  # what the untidy one has not been told yet
+        self.files = 0
+        self.calls = 0
+
+    def happen(self, op: str) -> None:
+        self.tidy.tick()
+        getattr(self, op.replace(" ", "_"))()
+        for delivery in self.untidy.waiting:
+            self.pending.append(lambda stage, delivery=delivery: stage.deliver([delivery]))  # type: ignore[misc]
+        self.untidy.waiting = []
+
+    def tell_some(self) -> None:
+        """Tell the untidy one something of what has happened, some of it twice."""
+        self.random.shuffle(self.pending)
+        count = self.random.randint(0, len(self.pending))
+        told, self.pending = self.pending[:count], self.pending[count:]
+        for tell in told:
+            tell(self.untidy)
+            if self.random.random() < 0.3:
+                self.pending.append(tell)  # it comes again, later
+        if self.random.random() < 0.5:
+            self.untidy.worker.drain()
+
+    def finish(self) -> None:
+        self.random.shuffle(self.pending)
+        for tell in self.pending:
+            tell(self.untidy)
+        self.untidy.worker.drain()
+        for report in self.reports:
+            report(self.tidy)
+        self.tidy.settle()
+
+    # ---- operations ----------------------------------------------------------------------------------------------
+
+    def push(self) -> None:
+        self.files += 1
+        self.gh.push(REPOSITORY, self.random.choice(BRANCHES), {"a.py": str(self.files)})
+
+    def force(self) -> None:
+        self.files += 1
+        self.gh.push(REPOSITORY, self.random.choice(BRANCHES), {"a.py": str(self.files)}, force=True)
+
+    def open(self) -> None:
+        branch = self.random.choice(BRANCHES)
+        self.files += 1
+        if not [pull for pull in self._pulls("open") if pull["head"]["ref"] == branch]:
+            self.gh.open_pull(REPOSITORY, branch, files={"a.py": str(self.files)})
+
+    def merge(self) -> None:
+        if number := self._one("open"):
+            self.gh.merge(REPOSITORY, number, self.random.choice(["merge", "squash", "rebase"]))
+
+    def close(self) -> None:
+        if number := self._one("open"):
+            self.gh.close(REPOSITORY, number)
+
+    def reopen(self) -> None:
+        taken = {pull["head"]["ref"] for pull in self._pulls("open")}
+        closed = [p for p in self._pulls("closed") if not p["merged_at"] and p["head"]["ref"] not in taken]
+        if closed:
+            self.gh.reopen(REPOSITORY, closed[-1]["number"])
+
+    def revert(self) -> None:
+        merged = [p for p in self._pulls("closed") if p["merged_at"] and not p["head"]["ref"].startswith("revert-")]
+        if merged and len(self._pulls("all")) < 8:
+            number = self.gh.revert(REPOSITORY, merged[-1]["number"])
+            self.gh.merge(REPOSITORY, number)
+
+    def agent_on_pull(self) -> None:
+        if number := self._one("all"):
+            self._agent({}, pull=number)
+
+    def agent_on_push(self) -> None:
+        self._agent_on_branch("push")
+
+    def agent_on_dispatch(self) -> None:
+        self._agent_on_branch("workflow_dispatch")
+
+    def agent_on_comment(self) -> None:
+        if number := self._one("all"):
+            self._agent({"pull_number": number}, event="issue_comment", pull=number)
+
+    def agent_on_schedule(self) -> None:
+        self._agent({}, event="schedule")
+
+    def _agent_on_branch(self, event: str) -> None:
+        self.push()
+        branches = {pull["head"]["ref"] for pull in self._pulls("open")} & set(BRANCHES)
+        if branches:
+            self._agent({}, event=event, branch=min(branches))
+
+    def _agent(self, job: dict[str, Any], **event: Any) -> None:
+        run = self.gh.start_workflow_run(REPOSITORY, path=PATH, **event)
+        session = f"{run['run_id']:012}"
+        self.calls += 1
+        calls = [self.tidy.call(f"{session}")]
+        at = {"started_at": calls[0]["at"], **job}
+
+        def report(stage: Stage) -> None:
+            stage.report(run, calls, session, job=at)
+
+        self.reports.append(report)
+        self.pending.append(report)
+
+    def _pulls(self, state: str) -> list[dict[str, Any]]:
+        place = self.gh.hub.repository(REPOSITORY)
+        found = [self.gh.pull(REPOSITORY, number) for number in sorted(place.pulls)]
+        return [pull for pull in found if state in ("all", pull["state"])]
+
+    def _one(self, state: str) -> int | None:
+        found = self._pulls(state)
+        return int(self.random.choice(found)["number"]) if found else None
+
+
+def play(first: Database, second: Database, ops: list[str], random: Random) -> None:
+    with Sandbox() as gh:
+        gh.set_time(START)
+        tidy, untidy = Stage(gh, first, "tidy"), Stage(gh, second, "untidy")
+        gh.create_account(ORGANISATION)
+        gh.create_repository(REPOSITORY, files={PATH: WORKFLOW})
+        for stage in (tidy, untidy):
+            gh.install(ORGANISATION, app_id=stage.app["app_id"])
+            stage.settle()
+        happenings = Happenings(gh, tidy, untidy, random)
+        for op in ops:
+            happenings.happen(op)
+            happenings.tell_some()
+            assert sum(untidy.books().values()) == 0
+        happenings.finish()
+        assert_they_agree(happenings, tidy, untidy)
+        tidy.close()
+        untidy.close()
+
+
+def assert_they_agree(happenings: Happenings, tidy: Stage, untidy: Stage) -> None:
+    assert untidy.books() == tidy.books()
+    assert untidy.evidence() == tidy.evidence()
+    books = untidy.books()
+    assert -books.pop(("usage", 0), 0) == sum(books.values()) == happenings.calls * CALL_NANO_USD
+    rolled_up = "SELECT book, number, SUM(amount_nano_usd) FROM balance GROUP BY book, number"
+    assert {(b, n): int(total) for b, n, total in untidy.rows(rolled_up) if total} == untidy.books()
+    for number in happenings.gh.hub.repository(REPOSITORY).pulls:
+        assert words(untidy.comment(number)) == words(tidy.comment(number))
+        checks = [check for check in happenings.gh.checks(REPOSITORY, number) if check["app"]["slug"] == "untidy"]
+        assert len({check["external_id"] for check in checks}) == len(checks) or checks[-1]["annotations"]
+
+
+def words(comment: str | None) -> str | None:
+    return comment
+
+
+@contextmanager
+def copies(template: Path) -> Iterator[tuple[Database, Database]]:
+    with tempfile.TemporaryDirectory() as name:
+        databases = []
+        for copy in ("first", "second"):
+            shutil.copyfile(template, Path(name) / copy)
+            databases.append(Database(f"sqlite:///{Path(name) / copy}"))
+        yield databases[0], databases[1]
+        for database in databases:
+            database.close()
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(OPS), min_size=4, max_size=14), st.randoms(use_true_random=False))
+def test_any_order_of_facts_gives_the_same_books_and_the_same_words(
+    sqlite_template: Path, ops: list[str], random: Random
+) -> None:
+    with copies(sqlite_template) as (first, second):
+        play(first, second, ops, random)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_story_ends_the_same_on_both_kinds_of_database(
+    database: Database, sqlite_template: Path, seed: int
+) -> None:
+    random = Random(seed)
+    with copies(sqlite_template) as (first, _):
+        play(first, database, [random.choice(OPS) for _ in range(30)], random)
