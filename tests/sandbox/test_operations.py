@@ -1,6 +1,7 @@
 """Every operation of the sandbox answers as GitHub's description says (the `gh` fixture validates each exchange)."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -152,6 +153,22 @@ def test_a_run_its_attempts_and_jobs_are_read(gh: Sandbox, app: Caller) -> None:
     assert (first["conclusion"], first["head_sha"], first["path"]) == ("failure", run["head_sha"], WORKFLOW)
     assert [one["id"] for one in app("GET", f"{place}/jobs").json["jobs"]] == [again["job_id"]]
     assert app("GET", f"{SHOP}/actions/jobs/{run['job_id']}").json["conclusion"] == "failure"
+
+
+def test_a_run_names_the_open_pulls_of_its_branch_but_no_forks(gh: Sandbox, app: Caller) -> None:
+    gh.fork("acme/shop", "stranger")
+    theirs = gh.open_pull("acme/shop", "stranger:theirs", files={"x": "1"}, author="stranger")
+    runs = [gh.start_workflow_run("acme/shop", pull=number) for number in (1, theirs)]
+    told = [app("GET", f"{SHOP}/actions/runs/{run['run_id']}").json["pull_requests"] for run in runs]
+    assert [[one["number"] for one in pulls] for pulls in told] == [[1], []]
+
+
+def test_requests_at_once_lose_nothing(gh: Sandbox, app: Caller) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        texts = [f"comment {number}" for number in range(24)]
+        answers = list(pool.map(lambda text: app("POST", f"{SHOP}/issues/1/comments", {"body": text}), texts))
+    assert len({answer.json["id"] for answer in answers}) == 24
+    assert sorted(one["body"] for one in gh.comments("acme/shop", 1)) == sorted(texts)
 
 
 def test_a_file_is_read_as_json_and_raw(gh: Sandbox, app: Caller) -> None:

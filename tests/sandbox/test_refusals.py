@@ -27,6 +27,7 @@ def check_body(app: Caller, **more: Any) -> dict[str, Any]:
         {"conclusion": "great"},
         {"conclusion": "stale"},
         {"status": "completed"},
+        {"completed_at": "2026-10-01T00:00:00Z"},
         {"status": "done"},
         {"name": 7},
         {"started_at": "yesterday"},

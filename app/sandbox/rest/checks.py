@@ -116,7 +116,7 @@ def _apply(call: Call, check: CheckRun) -> None:
     status = body.get("status", check.status)
     if "conclusion" in body:
         status = "completed"
-    elif status == "completed" and check.conclusion is None:
+    elif (status == "completed" or "completed_at" in body) and check.conclusion is None:
         raise invalid_request('"conclusion" wasn\'t supplied.')
     check.external_id = body.get("external_id", check.external_id)
     check.details_url = body.get("details_url", check.details_url)

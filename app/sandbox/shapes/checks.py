@@ -4,6 +4,7 @@ from typing import Any
 
 from app.sandbox.clock import iso, iso_or_none
 from app.sandbox.shapes.accounts import app, node_id
+from app.sandbox.shapes.pull_links import open_pulls
 from app.sandbox.shapes.repositories import api_url
 from app.sandbox.state import CheckRun, Hub, Repository
 
@@ -39,24 +40,8 @@ def check_run(hub: Hub, repository: Repository, check: CheckRun) -> dict[str, An
 
 def _pulls_of(hub: Hub, repository: Repository, check: CheckRun) -> list[dict[str, Any]]:
     """Open pulls from this same repository whose head is the check's commit; a fork's pulls are never listed."""
-    here = {
-        "id": repository.repository_id,
-        "url": api_url(hub, repository),
-        "name": repository.name,
-    }
-    return [
-        {
-            "url": f"{api_url(hub, repository)}/pulls/{pull.number}",
-            "id": pull.pull_id,
-            "number": pull.number,
-            "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": here},
-            "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": here},
-        }
-        for pull in repository.pulls.values()
-        if pull.head_sha == check.head_sha
-        and pull.issue.state == "open"
-        and pull.head_repository_id == repository.repository_id
-    ]
+    own = [pull for pull in repository.pulls.values() if pull.head_sha == check.head_sha]
+    return open_pulls(hub, repository, own)
 
 
 def annotation(hub: Hub, repository: Repository, check: CheckRun, given: dict[str, Any]) -> dict[str, Any]:

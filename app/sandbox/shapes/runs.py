@@ -4,6 +4,7 @@ from typing import Any
 
 from app.sandbox.clock import iso, iso_or_none
 from app.sandbox.shapes.accounts import node_id, simple_user
+from app.sandbox.shapes.pull_links import open_pulls
 from app.sandbox.shapes.repositories import api_url, minimal_repository
 from app.sandbox.state import Attempt, Hub, Job, Repository, WorkflowRun
 
@@ -15,6 +16,7 @@ def workflow_run(hub: Hub, repository: Repository, run: WorkflowRun, attempt: At
     suite_id = run.run_id + 1
     head = hub.repositories[run.head_repository_id]
     head_commit = hub.commits[run.head_sha]
+    same_branch = [pull for pull in repository.pulls.values() if pull.head_ref == run.head_branch]
     earlier = f"{api}/attempts/{attempt.number - 1}" if attempt.number > 1 else None
     return {
         "id": run.run_id,
@@ -33,7 +35,7 @@ def workflow_run(hub: Hub, repository: Repository, run: WorkflowRun, attempt: At
         "check_suite_node_id": node_id("CS", suite_id),
         "url": api,
         "html_url": f"{hub.url}/{repository.full_name}/actions/runs/{run.run_id}",
-        "pull_requests": [],
+        "pull_requests": open_pulls(hub, repository, same_branch),
         "created_at": iso(run.created_at),
         "updated_at": iso(attempt.updated_at or attempt.started_at),
         "actor": simple_user(hub, run.actor),
