@@ -1,0 +1,119 @@
+"""The Action's README tells the truth: its examples run, its tables are those of action.yml, its notices exist."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from collect import FORMATS
+from runner import inputs
+
+from tests.action import workflow_engine
+from tests.action.logs import ACTION, ROOT, copy_home, expected, usage
+from tests.action.server import Server
+
+README = (ACTION / "README.md").read_text(encoding="utf-8")
+METADATA = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
+QUOTED = (
+    "the job has no OIDC token",
+    "could not be reached",
+    "redirects elsewhere",
+    "a log could not be read",
+    "Python 3.9 or newer was not found",
+    "No agent run was found",
+    "workflows of pulls from forks",
+)
+OURS = workflow_engine.ACTION_NAME
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def names_in_table(heading: str) -> list[str]:
+    section = README.split(heading)[1].split("\n## ")[0].split("\n### ")[0]
+    cells = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_the_tables_name_every_input_and_output_of_the_action() -> None:
+    assert names_in_table("### Inputs") == list(METADATA["inputs"])
+    assert sorted(names_in_table("### Outputs")) == sorted(METADATA["outputs"])
+
+
+def test_the_action_runs_on_a_supported_node_before_and_after_the_job() -> None:
+    assert METADATA["runs"] == {"using": "node24", "main": "main.js", "post": "post.js", "post-if": "always()"}
+
+
+@pytest.mark.parametrize("text", examples("yaml"))
+def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(text: str) -> None:
+    workflow: dict[str, Any] = yaml.safe_load(text)
+    assert workflow["permissions"]["id-token"] == "write"
+    for job in workflow["jobs"].values():
+        first, *others = job["steps"]
+        assert first["uses"] == OURS
+        given = {
+            name: value.replace("${{ vars.MERGEMETER_URL }}", "https://x") for name, value in first["with"].items()
+        }
+        assert set(given) <= set(METADATA["inputs"])
+        inputs.read({f"INPUT_{name.upper()}": value for name, value in given.items()}, ("claude-code", "codex"))
+        assert all(step.get("uses") != OURS for step in others)
+
+
+@pytest.mark.optional("act")
+@pytest.mark.optional("node")
+@pytest.mark.parametrize(
+    ("number", "event", "payload", "scenario"),
+    [
+        (
+            0,
+            "issue_comment",
+            {"comment": {"body": "@claude go"}, "issue": {"number": 4}},
+            "claude-code-2.1.330/basic-json",
+        ),
+        (1, "pull_request", {"pull_request": {"number": 5, "head": {"ref": "x"}}}, "codex-0.169.0/basic"),
+    ],
+)
+def test_an_example_runs(tmp_path: Path, number: int, event: str, payload: dict[str, object], scenario: str) -> None:
+    """As it stands, but for what is not on this machine: the server, and the agent, whose logs are placed."""
+    with Server() as server:
+        text = examples("yaml")[number].replace("https://mergemeter.example.com", server.url)
+        text = text.replace("${{ vars.MERGEMETER_URL }}", server.url)
+        text = re.sub(r"run: npx .*", f"run: {workflow_engine.drop(scenario)}", text)
+        text = re.sub(r"uses: anthropics/.*\n( +)with:\n.*", rf"run: {workflow_engine.drop(scenario)}", text)
+        run = workflow_engine.run(text, tmp_path, event=event, payload=payload, environ=server.environ())
+    assert run.succeeded, run.output
+    assert usage(server.closed["agent_runs"]) == expected(scenario)
+
+
+def test_the_command_line_example_prints_a_record_and_sends_nothing(tmp_path: Path) -> None:
+    (line,) = [text for text in examples("sh") if "collect" in text]
+    command = shlex.split(line.replace('"$HOME"', str(copy_home("codex-0.169.0/basic", tmp_path))))
+    command[0] = shutil.which(command[0]) or command[0]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={},
+    )
+    assert usage(yaml.safe_load(done.stdout)["agent_runs"]) == expected("codex-0.169.0/basic")
+
+
+def test_the_list_of_formats_is_the_registrys() -> None:
+    page = (ACTION / "collect" / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)\.py`", page, re.MULTILINE) == [
+        getattr(format_, "__name__", "").rpartition(".")[2] for format_ in FORMATS
+    ]
+
+
+def test_what_the_troubleshooting_table_quotes_is_what_the_action_says() -> None:
+    said = "".join(path.read_text(encoding="utf-8") for path in [*ACTION.rglob("*.py"), *ACTION.glob("*.js")])
+    for sentence in QUOTED:
+        assert sentence in README
+        assert sentence in said
