@@ -3,8 +3,10 @@
 Nobody's body is read before their token is verified and the App is found on their account.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,8 @@ from app.web.strict_json import parse
 from app.world import World
 
 LARGEST_BODY = 16 * 1024 * 1024
+MOST_DRAINED = 64 * 1024 * 1024
+LONGEST_DRAIN_S = 1.0
 LONGEST_MESSAGE = 300
 SCHEMA_FILE = Path(__file__).with_name("agent-runs-1.schema.json")
 HTTP_STATUS = {"opened": 202, "recorded": 201, "repeat": 200}
@@ -70,6 +74,7 @@ class AgentRuns:
             body = await _read(request)
             recorded = await run_in_threadpool(_answering, lambda: self._record(claims, terms, body))
         except AnswerError as answer:
+            await _drain(request)
             return answer.response
         except ClientDisconnect:
             return Response(status_code=400)
@@ -138,8 +143,19 @@ async def _read(request: Request) -> bytes:
     return b"".join(parts)
 
 
+async def _drain(request: Request) -> None:
+    """Let a refused sender finish, within bounds: many read no answer before they have sent everything."""
+    left = MOST_DRAINED
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: the body was read to its end
+        async with asyncio.timeout(LONGEST_DRAIN_S):
+            async for part in request.stream():
+                left -= len(part)
+                if left < 0:
+                    return
+
+
 def _too_large() -> AnswerError:
-    return AnswerError(413, "too-large", "The record is larger than 16 MB.", {"Connection": "close"})
+    return AnswerError(413, "too-large", "The record is larger than 16 MB.")
 
 
 def answer_of(recorded: Recorded) -> dict[str, Any]:
