@@ -1,6 +1,7 @@
 """The command line. Owns the process: settings are read here, once, and signals end things in order."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -26,6 +27,7 @@ log = logging.getLogger("mergemeter")
 # A story may wait for GitHub three times ten seconds; container hosts give thirty before they kill.
 STOP_TIMEOUT_S = 25
 SUMMARY_TIMEOUT_S = 120
+GARBAGE_OBJECTS = 20_000
 # Their lines at INFO repeat each request, ours say what it was for.
 LOUD = ("httpx", "httpcore", "alembic", "urllib3")
 
@@ -113,6 +115,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
             lifespan="on",
             timeout_graceful_shutdown=10,
         )
+        # What is loaded by now stays: the collector need not look at it again, nor at every short-lived request.
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
         return _until_signal(uvicorn.Server(config).run, worker)
 
 

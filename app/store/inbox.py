@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
-from app.store.keys import new_key, us
+from app.store.bulk import execute_all
+from app.store.keys import new_keys, us
 from app.store.queue import DELIVERY, INSERT_JOB, REVIVE_BY_DEDUPE, WAKE_LANE
 
 WAITING, DONE, DEAD = "waiting", "done", "dead"
@@ -51,13 +52,16 @@ def keep(session: Session, deliveries: Sequence[Delivery], now: datetime) -> Non
     now_us, connection = us(now), session.connection()
     awaited = [*first.values(), *again]
     lanes = dict(sorted((delivery.lane, delivery.account_id) for delivery in awaited))
-    connection.execute(
+    execute_all(
+        connection,
         WAKE_LANE,
         [{"lane": lane, "account_id": owner, "next_at_us": now_us, "now_us": now_us} for lane, owner in lanes.items()],
     )
-    connection.execute(INSERT, [_row(delivery, now_us) for delivery in awaited])
+    execute_all(connection, INSERT, [_row(delivery, now_us) for delivery in awaited])
     if first:
-        connection.execute(INSERT_JOB, [_job_row(delivery, now_us) for delivery in first.values()])
+        keys = new_keys(len(first))
+        jobs = [_job_row(key, delivery, now_us) for key, delivery in zip(keys, first.values(), strict=True)]
+        execute_all(connection, INSERT_JOB, jobs)
     if again:
         connection.execute(REVIVE_BY_DEDUPE, [{"dedupe": _dedupe(delivery), "now_us": now_us} for delivery in again])
     session.info["enqueued"] = True
@@ -92,9 +96,9 @@ def _row(delivery: Delivery, now_us: int) -> dict[str, Any]:
     }
 
 
-def _job_row(delivery: Delivery, now_us: int) -> dict[str, Any]:
+def _job_row(key: str, delivery: Delivery, now_us: int) -> dict[str, Any]:
     return {
-        "id": new_key(),
+        "id": key,
         "account_id": delivery.account_id,
         "lane": delivery.lane,
         "kind": DELIVERY,

@@ -7,9 +7,9 @@ durable before it is acknowledged. Bounded: when too many wait, the next one is 
 import asyncio
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from queue import SimpleQueue
 
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
@@ -31,8 +31,7 @@ class Intake:
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
-        self._waiting: deque[Waiting] = deque()
-        self._news = threading.Semaphore(0)
+        self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()  # None: write what is before it, then end
         self._bytes = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._write_batches, name="intake", daemon=True)
@@ -43,39 +42,38 @@ class Intake:
     def stop(self) -> None:
         """Write what waits, then end."""
         self._stopping = True
-        self._news.release()
+        self._waiting.put(None)
         self._thread.join()
 
     async def keep(self, delivery: Delivery) -> None:
         """Return once the delivery is committed. Raises IntakeFullError, or what the database raised."""
-        if self._stopping or len(self._waiting) >= MOST_WAITING or self._bytes > MOST_WAITING_BYTES:
+        if self._stopping or self._waiting.qsize() >= MOST_WAITING or self._bytes > MOST_WAITING_BYTES:
             raise IntakeFullError
         future = asyncio.get_running_loop().create_future()
         self._bytes += len(delivery.payload)
-        self._waiting.append((delivery, future))
-        self._news.release()
+        self._waiting.put((delivery, future))
         try:
             await future
         finally:
             self._bytes -= len(delivery.payload)
 
     def _write_batches(self) -> None:
-        while True:
-            self._news.acquire()
-            batch = self._take()
+        more = True
+        while more:
+            batch, more = self._take()
             if batch:
                 self._answer(batch, self._write(batch))
-            elif self._stopping:
-                return
 
-    def _take(self) -> list[Waiting]:
+    def _take(self) -> tuple[list[Waiting], bool]:
+        """What waits, once there is something; and whether to go on."""
         batch: list[Waiting] = []
-        while self._waiting and len(batch) < LARGEST_BATCH:
-            batch.append(self._waiting.popleft())
-        # One release was taken for this turn; the others of this batch would only wake us for nothing.
-        for _ in batch[1:]:
-            self._news.acquire(blocking=False)
-        return batch
+        one = self._waiting.get()
+        while one is not None:
+            batch.append(one)
+            if len(batch) == LARGEST_BATCH or self._waiting.empty():
+                return batch, True
+            one = self._waiting.get()
+        return batch, False
 
     def _write(self, batch: Sequence[Waiting]) -> list[Exception | None]:
         try:
