@@ -63,10 +63,7 @@ def serve(url: str, issuer_url: str, ready: Any, stop: Event) -> None:
     database = Database(url)
     with database.transaction() as session:
         install(session)
-    issuer = Issuer.__new__(Issuer)  # only its address: the keys come over HTTP
-    issuer.url = issuer_url
-    world = world_of(database, issuer)
-    with serving(world, issuer) as server:
+    with serving(world_of(database, issuer_url)) as server:
         ready.send(server.port)
         began = time.process_time()
         stop.wait()

@@ -20,7 +20,7 @@ def server(database: Database, issuer: Issuer) -> Iterator[Server]:
     """Installed on one account, with one private repository; on SQLite and on PostgreSQL."""
     with database.transaction() as session:
         install(session)
-    with serving(world_of(database, issuer), issuer) as one:
+    with serving(world_of(database, issuer.url), issuer) as one:
         yield one
 
 
@@ -29,5 +29,5 @@ def sqlite_server(sqlite: Database, issuer: Issuer) -> Iterator[Server]:
     """The same on SQLite alone, for what never reaches the database."""
     with sqlite.transaction() as session:
         install(session)
-    with serving(world_of(sqlite, issuer), issuer) as one:
+    with serving(world_of(sqlite, issuer.url), issuer) as one:
         yield one

@@ -41,16 +41,21 @@ class Server:
     """`post` sends one record with a fresh good token, unless told otherwise."""
 
     port: int
-    issuer: Issuer
     world: World
+    issuer: Issuer | None = None
 
     def post(
         self, body: Any, token: str | None = None, headers: Mapping[str, str] | None = None, **claims: Any
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        token = self.issuer.token(**claims) if token is None else token
+        token = self.token(**claims) if token is None else token
         sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
         return self.ask("POST", "/v1/agent-runs", raw, sent)
+
+    def token(self, **claims: Any) -> str:
+        """A good token of our own issuer, but for the changed claims."""
+        assert self.issuer is not None
+        return self.issuer.token(**claims)
 
     def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -63,30 +68,36 @@ class Server:
 
 
 def install(
-    session: Session, account_id: int = ACCOUNT, repository_id: int = REPOSITORY, state: str = "active"
+    session: Session,
+    account_id: int = ACCOUNT,
+    repository_id: int = REPOSITORY,
+    state: str = "active",
+    installation_id: int = 10,
+    owner: str = "acme",
+    name: str = "widgets",
 ) -> None:
-    now = datetime.now(UTC)
+    """Put the App on an account with one private repository, as its events would."""
     installation = Installation(
         account_id=account_id,
-        installation_id=account_id * 10,
-        account_login=f"org-{account_id}",
+        installation_id=installation_id,
+        account_login=owner,
         account_type="Organization",
         state=state,
         updated_at_us=0,
     )
     save_installation(session, installation)
-    fact = RepositoryFact(RepositoryId(repository_id), f"org-{account_id}", "widgets", "main", "private")
-    save_repository(session, account_id, fact, now)
+    fact = RepositoryFact(RepositoryId(repository_id), owner, name, "main", "private")
+    save_repository(session, account_id, fact, datetime.now(UTC))
 
 
-def world_of(database: Database, issuer: Issuer, github_url: str = NOBODY) -> World:
-    settings = Settings(oidc_issuers=(issuer.url,), oidc_audience=AUDIENCE, github_api_url=github_url)
-    github = GitHubApp(1, "", github_url)
+def world_of(database: Database, issuer_url: str, github: GitHubApp | None = None) -> World:
+    settings = Settings(oidc_issuers=(issuer_url,), oidc_audience=AUDIENCE)
+    github = github or GitHubApp(1, "", NOBODY)
     return World(settings=settings, db=database, github=github, prices=PRICES, now=lambda: datetime.now(UTC))
 
 
 @contextmanager
-def serving(world: World, issuer: Issuer) -> Iterator[Server]:
+def serving(world: World, issuer: Issuer | None = None) -> Iterator[Server]:
     """The routes of the surface on a free port of loopback, in a thread."""
     config = uvicorn.Config(
         Starlette(routes=agent_run_routes(world)), port=0, log_level="error", lifespan="off", access_log=False
@@ -98,7 +109,7 @@ def serving(world: World, issuer: Issuer) -> Iterator[Server]:
         time.sleep(0.01)
     try:
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Server(port, issuer, world)
+        yield Server(port, world, issuer)
     finally:
         server.should_exit = True
         thread.join()

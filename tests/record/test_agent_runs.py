@@ -79,7 +79,7 @@ def test_a_repository_whose_event_has_not_come_yet_is_accepted(server: Server) -
 def test_a_strangers_body_is_not_read(sqlite_server: Server) -> None:
     head = (
         "POST /v1/agent-runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 16000000\r\n"
-        f"Authorization: Bearer {sqlite_server.issuer.token(repository_owner_id='999')}\r\n\r\n"
+        f"Authorization: Bearer {sqlite_server.token(repository_owner_id='999')}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=10) as stranger:
         stranger.sendall(head.encode() + b"{")
@@ -96,7 +96,7 @@ def test_more_than_16_megabytes_are_refused(sqlite_server: Server) -> None:
 def test_more_than_16_megabytes_without_a_length_are_refused(sqlite_server: Server) -> None:
     head = (
         "POST /v1/agent-runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-        f"Authorization: Bearer {sqlite_server.issuer.token()}\r\n\r\n"
+        f"Authorization: Bearer {sqlite_server.token()}\r\n\r\n"
     )
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=10) as sender:

@@ -96,7 +96,7 @@ def test_order_and_duplicates_change_no_total(
         path = Path(folder) / "law.sqlite3"
         shutil.copyfile(sqlite_template, path)
         database = Database(f"sqlite:///{path}")
-        world = world_of(database, issuer_once)
+        world = world_of(database, issuer_once.url)
         with database.transaction() as session:
             install(session)
         for token, (job, sessions) in sent:

@@ -94,13 +94,13 @@ def test_a_second_record_of_a_job_adds_its_new_sessions(server: Server) -> None:
 
 
 def test_a_token_with_its_own_body_again_is_a_repeat(server: Server) -> None:
-    token = server.issuer.token()
+    token = server.token()
     assert server.post(closing(agent_run()), token).status == 201
     assert server.post(closing(agent_run()), token).status == 200
 
 
 def test_a_token_with_another_body_is_refused(server: Server) -> None:
-    token = server.issuer.token()
+    token = server.token()
     server.post(closing(agent_run("a")), token)
     answer = server.post(closing(agent_run("b")), token)
     assert (answer.status, answer.content["code"]) == (409, "token-reused")
@@ -108,7 +108,7 @@ def test_a_token_with_another_body_is_refused(server: Server) -> None:
 
 
 def test_a_refused_body_does_not_use_up_the_token(server: Server) -> None:
-    token = server.issuer.token()
+    token = server.token()
     assert server.post({"broken": True}, token).status == 422
     assert server.post(closing(agent_run()), token).status == 201
 
