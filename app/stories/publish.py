@@ -6,7 +6,7 @@ merge unless the configuration says otherwise, and edited in place from then on.
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
@@ -83,12 +83,12 @@ def _check_key(page: Page) -> str:
 
 
 def _put_check(world: World, github: "GitHubClient", page: Page, effect: Effect | None, *, force: bool) -> None:
-    output = check(page.cost, _annotations(github, page))
-    said = fingerprint(repr(output))
+    said = fingerprint(repr(check(_own(page.cost))))
     effect = effect or Effect(account_id=page.key.account_id, key=_check_key(page), state="intent", updated_at_us=0)
     if effect.state == "written" and effect.body_sha256 == said and not force:
         return
     _intend(world, effect, page)
+    output = check(page.cost, _annotations(world, github, page))
     external_id = f"mergemeter:{page.key.repository_id}:{page.key.number}"
     where = page.repository.owner, page.repository.name, page.pull.head_sha
     try:
@@ -106,7 +106,7 @@ def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effec
         return
     mark = marker(Kind.COMMENT, page.key.repository_id, page.key.number)
     body = comment(page.cost, mark)
-    said = fingerprint(body)
+    said = fingerprint(comment(_own(page.cost), mark))
     key = f"comment:{page.key.repository_id}:{page.key.number}"
     effect = effect or Effect(account_id=page.key.account_id, key=key, state="intent", updated_at_us=0)
     if effect.state == "removed" or (effect.state == "written" and effect.body_sha256 == said):
@@ -119,7 +119,8 @@ def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effec
         _refused(world, effect, no)
         return
     effect.github_id = put.id
-    _written(world, effect, said)
+    # What was adopted may say something else: the next time compares.
+    _written(world, effect, "" if put.state == "adopted" else said)
     if put.state == "deleted_by_hand":
         effect.state, effect.note = "removed", "a person deleted the comment; it is not posted again"
         _keep(world, effect)
@@ -149,13 +150,28 @@ def _keep(world: World, effect: Effect) -> None:
         write_effect(session, effect, world.now())
 
 
-def _annotations(github: "GitHubClient", page: Page) -> tuple[Annotation, ...]:
-    most = page.config.annotations
-    if not most or not page.cost.lines:
+def _own(cost: PullCost) -> PullCost:
+    """What is said of the pull itself. The rest of its repository alone is no reason to write again."""
+    return replace(cost, unattributed_month=None)
+
+
+def _annotations(world: World, github: "GitHubClient", page: Page) -> tuple[Annotation, ...]:
+    """The notices on the workflow lines: made once, at the merge, because GitHub lets nobody change them."""
+    if not page.config.annotations or not page.cost.lines or page.cost.state is not PullState.MERGED:
         return ()
+    key = f"annotations:{page.key.repository_id}:{page.key.number}:{page.pull.head_sha}"
+    with world.db.reading() as session:
+        made = effect_of(session, page.key.account_id, key)
+    if made is not None:
+        return tuple(Annotation(**each) for each in json.loads(made.note))
     where = page.repository.owner, page.repository.name
     texts = {path: github.read_file(*where, path, page.pull.head_sha) for path in workflow_paths(page.cost)[:3]}
-    return annotations(page.cost, {path: text for path, text in texts.items() if text is not None}, most)
+    files = {path: text for path, text in texts.items() if text is not None}
+    found = annotations(page.cost, files, page.config.annotations, world.now())
+    if found:
+        note = json.dumps([asdict(each) for each in found])
+        _keep(world, Effect(account_id=page.key.account_id, key=key, state="written", note=note, updated_at_us=0))
+    return found
 
 
 def _page(session: Session, world: World, key: PullKey) -> Page | None:
@@ -167,7 +183,8 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
     config = read(version.good_text, version.public)[0] or Config()
     money = config.shows_money(repository.visibility == "public")
     tied = tied_runs(session, key)
-    month = Month.of(world.now())
+    merged_at = instant(pull.merged_at_us) if pull.merged_at_us is not None else None
+    month = Month.of(merged_at or world.now())
     loose = unattributed_of(session, key.account_id, key.repository_id, month)
     cost = PullCost(
         repository=f"{repository.owner}/{repository.name}",
@@ -178,7 +195,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
         price_lists=tuple(sorted({each.agent_run.price_list for each in tied})),
         money=money,
         title=pull.title,
-        merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+        merged_at=merged_at,
         discounted=bool(config.discounts),
         tied_candidates=ties_naming(session, key),
         open_jobs=open_jobs_on_pull(session, key),

@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def as_page(output: CheckOutput) -> str:
 
 
 def checked(cost: PullCost) -> CheckOutput:
-    return check(cost, annotations(cost, {WORKFLOW: FILE}, 3))
+    return check(cost, annotations(cost, {WORKFLOW: FILE}, 3, NOON))
 
 
 @pytest.mark.parametrize("name", PULLS)
@@ -160,7 +161,7 @@ def test_every_gap_is_told() -> None:
         "1 agent run left only an estimate of its usage.",
         "1 job started for this pull and has not reported yet: not in this figure.",
         "1 agent run fits this pull and another one equally well: left unattributed, not in this figure.",
-        "Unattributed in this repository in October 2026: 3 agent runs ($0.42).",
+        "Unattributed in this repository in October 2026, when this was written: 3 agent runs ($0.42).",
         "1 agent run also served other pulls: cost is this pull's share, calls and tokens are the whole agent run's.",
         "1 agent run was reported again with other numbers: the first report counts.",
         "4 model calls were reported by another agent run too and count there, once.",
@@ -312,37 +313,44 @@ def test_an_unknown_cost_is_not_below_the_threshold() -> None:
     assert wanted(nothing_known(), CommentMode.ON_MERGE, dollars("100"), stands=False)
 
 
+NOON = datetime(2026, 10, 12, 12, tzinfo=UTC)
+AS_OF = " As of 2026-10-12 12:00 UTC; the check's summary has the present figure."
+
+
 def test_an_annotation_stands_on_the_line_that_spent_the_money() -> None:
-    first, second = annotations(six_runs(), {WORKFLOW: FILE}, 3)
+    first, second = annotations(six_runs(), {WORKFLOW: FILE}, 3, NOON)
     assert (first.path, first.line, first.level) == (WORKFLOW, 9, "notice")
-    assert first.message == "This step's 4 agent runs cost $3.20 on this pull; 71 % of input came from cache."
+    assert first.message == "This step's 4 agent runs cost $3.20 on this pull; 71 % of input came from cache." + AS_OF
     assert (second.line, second.title) == (15, "Agent cost: codex, 2 agent runs")
 
 
 @pytest.mark.parametrize(("most", "expected"), [(-1, 0), (0, 0), (1, 1), (2, 2), (9, 2)])
 def test_there_are_no_more_annotations_than_configured(most: int, expected: int) -> None:
-    assert len(annotations(six_runs(), {WORKFLOW: FILE}, most)) == expected
+    assert len(annotations(six_runs(), {WORKFLOW: FILE}, most, NOON)) == expected
 
 
 def test_an_annotation_without_money_counts_tokens() -> None:
-    (only,) = annotations(six_runs(money=False), {WORKFLOW: FILE}, 1)
-    assert only.message == "This step's 4 agent runs used 432 K tokens on this pull; 71 % of input came from cache."
+    (only,) = annotations(six_runs(money=False), {WORKFLOW: FILE}, 1, NOON)
+    assert (
+        only.message
+        == "This step's 4 agent runs used 432 K tokens on this pull; 71 % of input came from cache." + AS_OF
+    )
     assert only.title == "Agent usage: claude-code, 4 agent runs"
 
 
 def test_an_annotation_of_unpriced_calls_names_no_amount() -> None:
-    (only,) = annotations(pull(run(1, "0", unpriced_calls=21)), {WORKFLOW: FILE}, 1)
+    (only,) = annotations(pull(run(1, "0", unpriced_calls=21)), {WORKFLOW: FILE}, 1, NOON)
     assert only.message.startswith("This step's agent run used 108 K tokens on this pull, which have no price;")
 
 
 def test_a_workflow_of_another_repository_is_never_annotated() -> None:
     elsewhere = pull(run(1, "1", workflow_path=""))
-    assert annotations(elsewhere, {WORKFLOW: FILE, "": FILE}, 3) == ()
+    assert annotations(elsewhere, {WORKFLOW: FILE, "": FILE}, 3, NOON) == ()
     assert workflow_paths(elsewhere) == []
 
 
 def test_a_lost_agent_run_is_not_annotated() -> None:
-    assert annotations(nothing_known(), {WORKFLOW: FILE}, 3) == ()
+    assert annotations(nothing_known(), {WORKFLOW: FILE}, 3, NOON) == ()
 
 
 def test_the_files_to_read_come_dearest_first() -> None:

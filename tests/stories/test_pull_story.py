@@ -5,12 +5,12 @@ from tests.core.rendered import Page, harms
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
 
 
-def merged_pull(stage: Stage, calls: int = 2, **agent: object) -> int:
+def merged_pull(stage: Stage, calls: int = 2) -> int:
     """A pull on which an agent worked, merged and settled."""
     stage.install()
     number = stage.gh.open_pull(REPOSITORY, "feature", files={"a.py": "1"})
     stage.tick()
-    stage.agent(calls=calls, pull=number, **agent)
+    stage.agent(calls=calls, pull=number)
     stage.tick()
     stage.gh.merge(REPOSITORY, number)
     stage.settle()

@@ -26,7 +26,7 @@ MEANING = [
     "**Cohort**: whole cost of all agent pulls that merged in the month, reverted ones included, ÷ merged PRs.",
     "**Direct**: whole cost of the merged PRs alone ÷ merged PRs.",
     "**Load factor**: period ÷ direct. What unmerged, reverted and unattributed work adds.",
-    "**Unattributed**: agent runs tied to no pull. **Abandoned**: spent on pulls closed without a merge.",
+    "**Unattributed**: agent runs tied to no pull. **Abandoned**: those that still had no pull after 14 days.",
     "Months are UTC. Pulls without agent runs are counted beside, never mixed in.",
 ]
 

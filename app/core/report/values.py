@@ -141,7 +141,7 @@ class MonthFigures:
     agent_pulls_merged: int
     survived: int  # the denominator: agent pulls merged and not reverted since
     unattributed: NanoUsd
-    abandoned: NanoUsd  # on pulls closed without a merge
+    abandoned: NanoUsd  # still without a pull after 14 days; no longer in `unattributed`
     agent_runs: int
     incomplete_agent_runs: int  # whose record is a lower bound, an estimate or missing
     model_calls: int

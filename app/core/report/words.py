@@ -126,9 +126,9 @@ def unattributed(pull: PullCost) -> str:
     when = month_text(pull.unattributed_month)
     runs = pull.unattributed_agent_runs
     if not runs:
-        return f"Unattributed in this repository in {when}: nothing."
+        return f"Unattributed in this repository in {when}, when this was written: nothing."
     amount = f" ({Amounts.of([pull.unattributed_in_repository]).total})" if pull.money else ""
-    return f"Unattributed in this repository in {when}: {count(runs, 'agent run')}{amount}."
+    return f"Unattributed in this repository in {when}, when this was written: {count(runs, 'agent run')}{amount}."
 
 
 def basis(money: bool, discounted: bool, price_lists: Sequence[str]) -> str:
