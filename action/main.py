@@ -3,6 +3,7 @@
 Refuses to fail or slow a job: whatever goes wrong is one notice and exit code 0, unless fail-on-error is set.
 """
 
+import io
 import os
 import sys
 
@@ -15,6 +16,9 @@ import phases
 
 def main() -> int:
     """Run the phase that the first argument names."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # whatever the machine's own encoding is
     phase = sys.argv[1] if len(sys.argv) > 1 else ""
     if phase == "main":
         return phases.begin(os.environ)

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from collect.calls import AgentRun, instant
+from collect.calls import LOWER_BOUND, AgentRun, instant
 
 SCHEMA = "mergemeter.agent-runs/1"
 VERSION = "0.1.0"
-BODY_LIMIT = 24 << 20
+BODY_LIMIT = 15 << 20  # the server takes 16 MB
 
 
 def opened(job: Mapping[str, object], inputs: Mapping[str, object]) -> bytes:
@@ -26,11 +26,17 @@ def closed(
     commits: Sequence[str],
     ended_us: int,
 ) -> bytes:
-    """The record of what the job's agents did."""
+    """The record of what the job's agents did. When it is too large for the server, runs lose calls and say so."""
     ended: dict[str, object] = {**job, "ended_at": instant(ended_us)}
     if commits:
         ended["commits_made"] = list(commits)
-    return _body("closed", ended, inputs, [run.as_json() for run in runs], notices)
+    while True:
+        body = _body("closed", ended, inputs, [run.as_json() for run in runs], notices)
+        largest = max(runs, key=lambda run: len(run.calls), default=None)
+        if len(body) <= BODY_LIMIT or largest is None or not largest.calls:
+            return body
+        del largest.calls[len(largest.calls) // 2 :]
+        largest.doubt(LOWER_BOUND, "too many model calls for one record")
 
 
 def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None) -> dict[str, object]:

@@ -17,6 +17,7 @@ from .sources import Gathered
 from .window import Window
 
 FILE_LIMIT = 512 << 20
+TOTAL_LIMIT = 1 << 30
 RUNS_LIMIT = 500
 
 
@@ -109,17 +110,21 @@ def collect(
     notices: list[str] = []
     gathered = Gathered(window)
     files: dict[str, list[LogFile]] = {format_.NAME: [] for format_ in FORMATS}
+    total = 0
     for agent, file in find(surroundings, agents or list(AGENTS), Budget(seconds), notices):
         window.settle(file)
         if file.path.endswith(".zst") or not window.touched(file):
             name = _by_name(agent, file)  # its content is of no use, or only to compare with
         else:
-            name = _recognise(agent, file, gathered, notices)
+            total += file.size
+            name = _recognise(agent, file, gathered, notices) if total <= TOTAL_LIMIT else ""
         if name:
             files[name].append(file)
     for format_ in FORMATS:
         format_.read(files[format_.NAME], gathered)
     gathered.tell_unread()
+    if total > TOTAL_LIMIT:
+        notices.append("the logs are too large; not all of them were read")
     runs = [run.ready() for run in gathered.runs.values()]
     if len(runs) > RUNS_LIMIT:
         notices.append(f"more than {RUNS_LIMIT} agent runs; the others are left out")

@@ -21,13 +21,6 @@ def say(kind: str, message: str) -> None:
     sys.stdout.flush()
 
 
-def hide(secret: str) -> None:
-    """Have the runner mask a value in the log."""
-    if secret and "\n" not in secret:
-        sys.stdout.write(f"::add-mask::{escape(secret)}\n")
-        sys.stdout.flush()
-
-
 def put(file: str, name: str, value: str) -> None:
     """Add name and value to one of the runner's files (GITHUB_ENV, GITHUB_STATE, GITHUB_OUTPUT), whatever they hold."""
     delimiter = f"mergemeter_{secrets.token_hex(16)}"

@@ -56,9 +56,7 @@ def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(t
     for job in workflow["jobs"].values():
         first, *others = job["steps"]
         assert first["uses"] == OURS
-        given = {
-            name: value.replace("${{ vars.MERGEMETER_URL }}", "https://x") for name, value in first["with"].items()
-        }
+        given = {name: value.replace("${{ vars.METER_URL }}", "https://x") for name, value in first["with"].items()}
         assert set(given) <= set(METADATA["inputs"])
         inputs.read({f"INPUT_{name.upper()}": value for name, value in given.items()}, ("claude-code", "codex"))
         assert all(step.get("uses") != OURS for step in others)
@@ -82,7 +80,7 @@ def test_an_example_runs(tmp_path: Path, number: int, event: str, payload: dict[
     """As it stands, but for what is not on this machine: the server, and the agent, whose logs are placed."""
     with Server() as server:
         text = examples("yaml")[number].replace("https://mergemeter.example.com", server.url)
-        text = text.replace("${{ vars.MERGEMETER_URL }}", server.url)
+        text = text.replace("${{ vars.METER_URL }}", server.url)
         text = re.sub(r"run: npx .*", f"run: {workflow_engine.drop(scenario)}", text)
         text = re.sub(r"uses: anthropics/.*\n( +)with:\n.*", rf"run: {workflow_engine.drop(scenario)}", text)
         run = workflow_engine.run(text, tmp_path, event=event, payload=payload, environ=server.environ())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import record
 import send
 import summary
 from collect.calls import AgentRun, Call
@@ -127,6 +128,19 @@ def test_a_server_that_hangs_holds_the_start_of_a_job_for_seconds_at_most(tmp_pa
         began = time.monotonic()
         assert job.main() == (0, "")
         assert time.monotonic() - began < 5
+
+
+def test_a_record_never_exceeds_what_the_server_takes_and_says_what_it_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "BODY_LIMIT", 20_000)
+    small, large = AgentRun("codex", "small"), AgentRun("codex", "large")
+    small.calls = [Call("a", "openai", "gpt-5", 0)]
+    large.calls = [Call(f"resp_{number}", "openai", "gpt-5", number) for number in range(1000)]
+    given = {"purpose": "other", "team": "", "tags": {}}
+    body = record.closed(record.job_of({}, "", 0, None), given, [small, large], [], [], 1)
+    assert len(body) <= 20_000
+    assert (small.completeness, large.completeness) == ("complete", "lower_bound")
+    assert len(small.calls) == 1
+    assert len(large.calls) > 50
 
 
 PROXIES: list[tuple[dict[str, str], str, str]] = [
