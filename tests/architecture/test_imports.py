@@ -185,7 +185,8 @@ DISTRIBUTION = {
     "cryptography": "pyjwt",  # pyjwt[crypto]
     "httpx": "githubkit",  # what githubkit sends with
 }
-WITHOUT_IMPORT = {"hishel", "psycopg"}  # a pin for githubkit; a driver that SQLAlchemy loads
+# A pin for githubkit; a driver that SQLAlchemy loads; what uvicorn takes when it is there.
+WITHOUT_IMPORT = {"hishel", "psycopg", "httptools", "uvloop"}
 
 
 def test_declared_dependencies_are_exactly_what_the_app_imports() -> None:

@@ -45,16 +45,24 @@ def test_no_test_of_one_module_has_the_name_of_another() -> None:
     assert wrong == []
 
 
+CLAIM = re.compile(r"\bassert\b|raises\(|fail\(|check|run_state_machine_as_test")
+
+
 def test_every_test_asserts_something_by_itself() -> None:
-    """An assert, an expected raise, or a call to a function whose name says that it checks."""
+    """An assert or an expected raise, in the test or in a function of the tests that it calls."""
+    every = [(path, node) for path in under("tests") for node in functions(path)]
+    asserting = {node.name for _, node in every if CLAIM.search(ast.unparse(node))}
+    while more := {node.name for _, node in every if called(node) & asserting} - asserting:
+        asserting |= more
     silent = [
-        f"{path}:{node.name}"
-        for path in under("tests")
-        for node in functions(path)
-        if node.name.startswith("test_")
-        and not re.search(r"\bassert|raises\(|fail\(|check|expect|run_state_machine_as_test", ast.unparse(node))
+        f"{path}:{node.name}" for path, node in every if node.name.startswith("test_") and node.name not in asserting
     ]
     assert silent == []
+
+
+def called(node: ast.AST) -> set[str]:
+    """The last names of everything that is called below a node."""
+    return {ast.unparse(call.func).rpartition(".")[2] for call in ast.walk(node) if isinstance(call, ast.Call)}
 
 
 def test_every_folder_of_tests_is_a_package() -> None:
