@@ -45,7 +45,7 @@ def test_no_test_of_one_module_has_the_name_of_another() -> None:
     assert wrong == []
 
 
-CLAIM = re.compile(r"\bassert\b|raises\(|fail\(|check|run_state_machine_as_test")
+CLAIM = re.compile(r"\bassert\b|raises\(|fail\(|check|validate\(|run_state_machine_as_test")
 
 
 def test_every_test_asserts_something_by_itself() -> None:
