@@ -15,6 +15,8 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 30_000
+# A replica that freezes inside a transaction must not keep its locks: the others could not take its lanes over.
+POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 
 
 class Database:
@@ -54,7 +56,9 @@ class Database:
 
 def _engine(url: str, pool_size: int) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS
+        )
     engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -80,8 +80,10 @@ def renew(session: Session, holds: Sequence[Hold], now: datetime, lease: timedel
 
 
 def check(session: Session, hold: Hold) -> None:
-    """Raise LostLaneError unless the lane is still ours."""
-    if session.connection().execute(STILL, {"lane": hold.lane, "fence": hold.fence}).first() is None:
+    """Raise LostLaneError unless the lane is still ours; it stays so until the transaction ends."""
+    lane = tables.Lane
+    still = select(col(lane.key)).where(col(lane.key) == hold.lane, col(lane.fence) == hold.fence).with_for_update()
+    if session.connection().execute(still).first() is None:
         raise LostLaneError(hold.lane)
 
 
@@ -131,7 +133,6 @@ def _job(row: RowMapping) -> Job:
 
 
 RENEW = text("UPDATE lane SET lease_until_us = :until_us WHERE key = :lane AND fence = :fence")
-STILL = text("SELECT 1 FROM lane WHERE key = :lane AND fence = :fence")
 RELEASE = text("UPDATE lane SET lease_until_us = :now_us, next_at_us = :next_at_us WHERE key = :lane")
 # The first row is the next job, or else the one that is due soonest. Only a lane's first delivery may go.
 NEXT = text("""

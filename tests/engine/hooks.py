@@ -47,6 +47,7 @@ class Hooks:
         secret: str = SECRET,
         more: Iterable[tuple[str, str]] = (),
         without: Iterable[str] = (),
+        timeout: float = 30,
     ) -> Answer:
         """Sign as GitHub does and send. `more` headers are added, even doubled; `without` leaves some out."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -58,10 +59,10 @@ class Hooks:
             ("X-Hub-Signature-256", sign(body, secret)),
             *more,
         ]
-        return self.raw(body, [(name, value) for name, value in headers if name not in without])
+        return self.raw(body, [(name, value) for name, value in headers if name not in without], timeout=timeout)
 
-    def raw(self, body: bytes, headers: Iterable[tuple[str, str]], method: str = "POST") -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def raw(self, body: bytes, headers: Iterable[tuple[str, str]], method: str = "POST", timeout: float = 30) -> Answer:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.putrequest(method, "/webhooks/github")
             for name, value in [*headers, ("Content-Length", str(len(body)))]:
