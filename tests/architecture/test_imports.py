@@ -182,6 +182,7 @@ DISTRIBUTION = {
     "sqlalchemy": "sqlmodel",  # SQLModel is SQLAlchemy and Pydantic
     "pydantic": "sqlmodel",
     "markupsafe": "jinja2",
+    "anyio": "starlette",  # what its requests run on
     "cryptography": "pyjwt",  # pyjwt[crypto]
     "httpx": "githubkit",  # what githubkit sends with
 }
