@@ -184,6 +184,7 @@ class Worker:
             log.warning("%s %s in lane %s: %s", job.kind, job.id, job.lane, answer)
             return Ended(job, DEAD, error=_text(answer))
         except Exception as error:  # the outside failed
+            error.__cause__, error.__suppress_context__ = None, True  # the log has the last link of the chain
             log.warning("%s %s in lane %s failed, try %d", job.kind, job.id, job.lane, job.attempts, exc_info=True)
             return self._failed(job, error)
         return Ended(job)

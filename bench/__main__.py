@@ -6,7 +6,11 @@ import pkgutil
 import sys
 from pathlib import Path
 
-NAMES = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "__main__"]
+NAMES = [
+    module.name
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)])
+    if module.name not in ("__main__", "servers")
+]
 
 
 def main(wanted: list[str]) -> int:
