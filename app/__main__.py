@@ -103,6 +103,8 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     _migrate(settings, options)
     with _world(settings, with_github=not options.web_only) as world:
         worker = None if options.web_only else _worker(world)
+        if worker:
+            _discover(world)
         config = uvicorn.Config(
             build_app(world, (lambda: worker.beat_at) if worker else None),
             host=settings.host,
@@ -125,6 +127,7 @@ def _work(settings: Settings, options: argparse.Namespace) -> int:
     settings.require_complete()
     _migrate(settings, options)
     with _world(settings) as world:
+        _discover(world)
         stop = threading.Event()
         return _until_signal(stop.wait, _worker(world), stop.set)
 
@@ -157,6 +160,14 @@ def _worker(world: "World") -> "Worker":
     from app.worker import Worker  # noqa: PLC0415
 
     return Worker(world, timetable.stories(), timetable.entries(world.settings))
+
+
+def _discover(world: "World") -> None:
+    """Whoever installed the App while nothing listened here is found now."""
+    from app.store.queue import NewJob, enqueue  # noqa: PLC0415
+
+    with world.db.transaction() as session:
+        enqueue(session, NewJob(0, "0/discover", "discover", "discover", {}, world.now()), world.now())
 
 
 @contextmanager
@@ -286,7 +297,14 @@ def _accounts(world: "World", named: str | None) -> list[int]:
 
 def _summarize(world: "World", account_id: int, month: str) -> int:
     """Do the job here, in its lane, so that a worker elsewhere cannot be doing it at the same time."""
+    from app.core.month import Month  # noqa: PLC0415
     from app.store.queue import DEAD, DONE, NewJob, enqueue, state_of  # noqa: PLC0415
+    from app.stories.summarize import preview  # noqa: PLC0415
+
+    if text := preview(world, account_id, Month.parse(month)):
+        print(f"account {account_id}: no summary.repository is configured, so nothing is posted:", file=sys.stderr)
+        print(text)
+        return 0
 
     worker, lane, dedupe = _worker(world), f"{account_id}/summary", f"summary/{month}"
     with world.db.transaction() as session:

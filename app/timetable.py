@@ -40,6 +40,7 @@ def stories() -> Mapping[str, Story]:
         "expect": record.expect,
         "summary": summarize.summarize,
         "refresh": enroll.refresh,
+        "discover": enroll.discover,
         "prune": throw_away,
     }
 
@@ -61,12 +62,16 @@ def entries(settings: Settings) -> list[Entry]:
             due = slot + _spread(account, REFRESH_SPREAD_S)
             yield NewJob(account, f"{account}/installation", "refresh", "refresh", {}, due)
 
+    def discoveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
+        yield NewJob(0, "0/discover", "discover", "discover", {}, slot)
+
     def prunes(_session: Session, slot: datetime) -> Iterable[NewJob]:
         yield NewJob(0, "0/prune", "prune", "prune", {}, slot)
 
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
         Entry("refresh", hour, timedelta(0), refreshes),
+        Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
 

@@ -103,6 +103,10 @@ class GitHubApp:
                 return None
             raise
 
+    def present_installations(self) -> Iterator[InstallationFact]:
+        """Every installation as it is now."""
+        return map(read.installation, self.installations())
+
     def installations(self) -> Iterator[dict[str, Any]]:
         """GET /app/installations, every page: id, account, permissions, events, suspended_at."""
         yield from self._pages("/app/installations")

@@ -221,7 +221,7 @@ def _reverted(pulls: Iterable[Pull]) -> dict[int, int]:
 def usage_of_month(session: Session, account_id: int, month: Month) -> dict[int, UsageOfMonth]:
     """What each repository's model calls of a month add up to."""
     bounds = {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
-    models = _grouped(session.connection().execute(UNPRICED_OF_MONTH, bounds).tuples())
+    models = _grouped((row[0], row[1]) for row in session.connection().execute(UNPRICED_OF_MONTH, bounds))
     return {
         repository_id: UsageOfMonth(calls, int(unpriced), models.get(repository_id, ()), Tokens(*map(int, tokens)))
         for repository_id, calls, unpriced, *tokens in session.connection().execute(USAGE_OF_MONTH, bounds)

@@ -3,14 +3,24 @@
 import hashlib
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from app.core.month import Month
 from app.store.keys import us
 from app.store.tables import Effect
 
 
 def effect_of(session: Session, account_id: int, key: str) -> Effect | None:
     return session.get(Effect, (account_id, key))
+
+
+def latest_summary(session: Session, account_id: int) -> Month | None:
+    """The latest month whose summary stands on GitHub."""
+    query = select(Effect.key).where(
+        Effect.account_id == account_id, col(Effect.key).startswith("summary:"), Effect.state == "written"
+    )
+    months = [Month.from_int(int(key.removeprefix("summary:"))) for key in session.exec(query)]
+    return max(months, default=None)
 
 
 def write_effect(session: Session, effect: Effect, now: datetime) -> None:

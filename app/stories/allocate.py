@@ -15,7 +15,7 @@ from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
 from app.core.matching import Match, RunFacts, branch_of, match, signed_pull
-from app.store.accounts import repository_of, save_repository
+from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.keys import instant, us
 from app.store.pulls import (
@@ -46,9 +46,14 @@ def on_pull(event: PullEvent, world: World) -> None:
         return
     key = PullKey(event.account_id, event.repository.repository_id, event.number)
     with world.db.transaction() as session:
+        unknown = installation_of(session, key.account_id) is None
+        if unknown:
+            enqueue(session, NewJob(0, "0/discover", "discover", "discover", {}, world.now()), world.now())
         if repository_of(session, key.account_id, key.repository_id) is None:
             save_repository(session, key.account_id, event.repository, world.now())
         remember_heads(session, key, event.head_shas)
+    if unknown:
+        raise LookupError(f"account {key.account_id} is not known yet: its installation is being read")
     read_pull(world, key)
     settle_around(world, key)
 

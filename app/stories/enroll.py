@@ -13,9 +13,10 @@ from sqlmodel import Session
 from app.core.config import read
 from app.core.config_file import Problem
 from app.core.events import InstallationEvent, RepositoryEvent
-from app.core.facts import RepositoryFact
+from app.core.facts import InstallationFact, RepositoryFact
 from app.core.month import Month
 from app.store.accounts import (
+    active_accounts,
     installation_of,
     remove_repository,
     repositories_of,
@@ -23,6 +24,7 @@ from app.store.accounts import (
     save_repository,
 )
 from app.store.configs import config_of, problems_of, save_config
+from app.store.effects import latest_summary
 from app.store.keys import us
 from app.store.pulls import unread_jobs
 from app.store.queue import Job, NewJob, enqueue
@@ -41,27 +43,51 @@ def on_installation(event: InstallationEvent, world: World) -> None:
     """`installation` and `installation_repositories`: keep the installation's present state, then read around it."""
     present = world.github.installation(event.installation_id)
     with world.db.transaction() as session:
-        known = installation_of(session, event.account_id)
-        if present is None:
-            # Gone. A later installation of the same account is another one, and stays.
-            if known is not None and known.installation_id == event.installation_id:
-                known.state = "deleted"
-                known.updated_at_us = us(world.now())
-                save_installation(session, known)
+        if present is not None:
+            _keep_installation(world, session, present)
+            ask_to_refresh(world, session, present.account_id)
             return
-        save_installation(
-            session,
-            Installation(
-                account_id=present.account_id,
-                installation_id=present.installation_id,
-                account_login=present.account_login,
-                account_type=present.account_type,
-                state="suspended" if present.suspended else "active",
-                permissions=json.dumps(present.permissions, sort_keys=True),
-                updated_at_us=us(world.now()),
-            ),
-        )
-        ask_to_refresh(world, session, present.account_id)
+        # Gone. A later installation of the same account is another one, and stays.
+        known = installation_of(session, event.account_id)
+        if known is not None and known.installation_id == event.installation_id:
+            _mark_deleted(world, session, event.account_id)
+
+
+def discover(_job: Job, world: World) -> None:
+    """Learn of every installation there is: the App may have been installed while nobody heard its events."""
+    found = list(world.github.present_installations())
+    for present in found:
+        with world.db.transaction() as session:
+            known = installation_of(session, present.account_id)
+            _keep_installation(world, session, present)
+            if known is None or (known.state, known.installation_id) != ("active", present.installation_id):
+                ask_to_refresh(world, session, present.account_id)
+    with world.db.transaction() as session:
+        for account_id in set(active_accounts(session)) - {present.account_id for present in found}:
+            _mark_deleted(world, session, account_id)
+
+
+def _mark_deleted(world: World, session: Session, account_id: int) -> None:
+    known = installation_of(session, account_id)
+    if known is not None:
+        known.state = "deleted"
+        known.updated_at_us = us(world.now())
+        save_installation(session, known)
+
+
+def _keep_installation(world: World, session: Session, present: InstallationFact) -> None:
+    save_installation(
+        session,
+        Installation(
+            account_id=present.account_id,
+            installation_id=present.installation_id,
+            account_login=present.account_login,
+            account_type=present.account_type,
+            state="suspended" if present.suspended else "active",
+            permissions=json.dumps(present.permissions, sort_keys=True),
+            updated_at_us=us(world.now()),
+        ),
+    )
 
 
 def on_repository(event: RepositoryEvent, world: World) -> None:
@@ -145,7 +171,8 @@ def _sentence(source: str, problem: Problem) -> str:
 
 
 def ask_to_summarize(world: World, session: Session, account_id: int) -> None:
-    month = Month.of(world.now()).previous
+    """Have the summary that people have before them made again; without one, that of the present month."""
+    month = latest_summary(session, account_id) or Month.of(world.now())
     lane = f"{account_id}/summary"
-    new = NewJob(account_id, lane, "summary", f"summary:{month}", {"month": str(month)}, world.now())
+    new = NewJob(account_id, lane, "summary", f"summary/{month}", {"month": str(month)}, world.now())
     enqueue(session, new, world.now())

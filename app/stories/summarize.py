@@ -98,6 +98,16 @@ def summarize(job: Job, world: World) -> None:
         _keep(world, effect, "written", "")
 
 
+def preview(world: World, account_id: int, month: Month) -> str:
+    """The summary's Markdown where no repository is configured for it, else nothing."""
+    with world.db.reading() as session:
+        version = config_of(session, account_id)
+    config = read(version.good_text, version.public)[0] or Config()
+    if config.summary_repository:
+        return ""
+    return summary(month_report(world, account_id, month, public_issue=False), "")
+
+
 def _keep(world: World, effect: Effect, state: str, note: str) -> None:
     if note:
         log.warning("account %s: %s at %s: %s", effect.account_id, effect.key, effect.location, note)
