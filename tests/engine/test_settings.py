@@ -1,0 +1,80 @@
+"""Settings: defaults, refusals of unsafe or malformed ones, and that secrets are never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, SettingsError
+
+KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nx\n-----END RSA " + "PRIVATE KEY-----"
+GOOD = {
+    "MERGEMETER_APP_ID": "4711",
+    "MERGEMETER_PRIVATE_KEY": KEY,
+    "MERGEMETER_WEBHOOK_SECRETS": "first-webhook-secret, second-webhook-secret",
+    "MERGEMETER_PUBLIC_URL": "https://mergemeter.example/",
+}
+
+
+def test_the_defaults_are_githubs_own_addresses_and_a_sqlite_file() -> None:
+    settings = Settings.from_environ({})
+    assert settings.database_url == "sqlite:///mergemeter.sqlite3"
+    assert settings.oidc_issuers == ("https://token.actions.githubusercontent.com",)
+    assert settings.github_api_url == "https://api.github.com"
+
+
+def test_everything_that_is_needed_can_be_set() -> None:
+    settings = Settings.from_environ(GOOD | {"MERGEMETER_OIDC_ISSUERS": "https://a.example/x https://b.example"})
+    settings.require_complete()
+    assert settings.webhook_secrets == ("first-webhook-secret", "second-webhook-secret")
+    assert settings.oidc_audience == "https://mergemeter.example"
+    assert settings.oidc_issuers == ("https://a.example/x", "https://b.example")
+
+
+def test_a_server_without_settings_is_told_all_that_is_missing_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environ({}).require_complete()
+    assert len(str(refused.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("secrets", ["", "short", "changeme-changeme-changeme", "a" * 40, "fine-webhook-secret,short"])
+def test_a_server_with_a_guessable_webhook_secret_does_not_start(secrets: str) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_SECRETS"):
+        Settings.from_environ(GOOD | {"MERGEMETER_WEBHOOK_SECRETS": secrets}).require_complete()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_ID", "app"),
+        ("APP_ID", "-1"),
+        ("PORT", "70000"),
+        ("WORKERS", "0"),
+        ("PUBLIC_URL", "mergemeter.example"),
+        ("PUBLIC_URL", "ftp://mergemeter.example"),
+        ("OIDC_ISSUERS", "https://good.example nonsense"),
+        ("DATABASE_URL", "mysql://x"),
+        ("PRIVATE_KEY", "not a key"),
+        ("PRIVATE_KEY_FILE", "/does/not/exist"),
+        ("DEBOUNCE_S", "nan"),
+        ("WRITE_SPACING_S", "-1"),
+        ("LOG_LEVEL", "LOUD"),
+        ("SUMMARY_DAY", "31"),
+    ],
+)
+def test_a_malformed_setting_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"MERGEMETER_{name}: "):
+        Settings.from_environ({f"MERGEMETER_{name}": value})
+
+
+def test_a_key_may_come_from_a_file_or_with_written_out_line_ends(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    from_file = Settings.from_environ({"MERGEMETER_PRIVATE_KEY_FILE": str(file)})
+    from_variable = Settings.from_environ({"MERGEMETER_PRIVATE_KEY": KEY.replace("\n", "\\n")})
+    assert from_file.private_key == from_variable.private_key == KEY
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    shown = repr(Settings.from_environ(GOOD))
+    assert "first-webhook-secret" not in shown
+    assert "BEGIN" not in shown
