@@ -232,6 +232,7 @@ def _inbox_show(settings: Settings, options: argparse.Namespace) -> int:
         print(f"{name:<11} {_line(str(getattr(job, name)))}")
     if kept is not None:
         print(f"{'event':<11} {kept.event}")
+        sys.stdout.flush()
         sys.stdout.buffer.write(kept.payload + b"\n")
     return 0
 
