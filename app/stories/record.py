@@ -6,6 +6,7 @@ same report again changes nothing. Another one under a known identity is kept an
 
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,11 @@ from app.store.books import post_usage
 from app.store.keys import new_keys
 from app.store.queue import Job, NewJob, enqueue
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
+from app.store.savepoint import savepoint
 from app.store.tables import WorkflowJob
 from app.world import World
+
+log = logging.getLogger(__name__)
 
 EXPECTED_WITHIN = timedelta(hours=6)  # GitHub ends a hosted runner's job then
 LOOK_AGAIN = timedelta(hours=1)
@@ -64,6 +68,19 @@ class Terms:
 
     config: Config
     public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One report, read and priced, on its way into the tables. `compressed` is the whole body (zlib)."""
+
+    claims: Claims
+    report: JobReport
+    costed: Sequence[Costed]
+    compressed: bytes
+    body_sha256: str
+    show_money: bool
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,34 +119,46 @@ def admit(world: World, claims: Claims) -> Terms:
     return Terms(_config(found.config, found.config_public), public)
 
 
-def record(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Mapping[str, Any]) -> Recorded:
-    """Record what an admitted job sent: `body`, and the same parsed and fitting its schema.
+def prepare(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Mapping[str, Any]) -> Prepared:
+    """Read and price what an admitted job sent: `body`, and the same parsed and fitting its schema. Writes nothing.
 
     Raises RecordRefusedError, and ReportRefusedError for an impossible report.
     """
     now = world.now()
     report = read_report(parsed, now)
     costed = [_cost(world, terms.config, run) for run in report.agent_runs]
-    _refuse_broken_counts(costed)
+    if sum(cost or 0 for each in costed for cost in each.costs) > LARGEST_COST:
+        raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
+    show_money = terms.config.shows_money(terms.public)
     body_sha256 = hashlib.sha256(body).hexdigest()
-    sent = _Sent(world, claims, report, zlib.compress(body, 1), body_sha256, now)
-    with world.db.transaction() as session:
-        if store.remember_token(session, claims, body_sha256) != body_sha256:
-            raise RecordRefusedError(409, "token-reused", "This token has already come with another record.")
-        status, record_id, kept = _keep(session, sent, costed)
-    return Recorded(status, record_id, kept, world.prices.version, terms.config.shows_money(terms.public))
+    return Prepared(claims, report, costed, zlib.compress(body, 1), body_sha256, show_money, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """One report on its way into the tables."""
+def record(world: World, prepared: Sequence[Prepared]) -> list[Recorded | Exception]:
+    """Write records that came together in one transaction; gives for each what became of it, or what it raised.
 
-    world: World
-    claims: Claims
-    report: JobReport
-    compressed: bytes
-    body_sha256: str
-    now: datetime
+    A commit costs as much as half a record, and none can refuse or undo another one.
+    """
+    try:
+        with world.db.transaction() as session:
+            return [_record_one(session, world, each) for each in prepared]
+    except Exception as error:
+        if len(prepared) == 1:
+            log.exception("a record could not be written")
+            return [error]
+    return [outcome for each in prepared for outcome in record(world, [each])]
+
+
+def _record_one(session: Session, world: World, sent: Prepared) -> Recorded | Exception:
+    with savepoint(session) as undo:
+        if store.remember_token(session, sent.claims, sent.body_sha256) != sent.body_sha256:
+            return RecordRefusedError(409, "token-reused", "This token has already come with another record.")
+        try:
+            status, record_id, kept = _keep(session, world, sent)
+        except RecordRefusedError as refused:
+            undo()
+            return refused
+    return Recorded(status, record_id, kept, world.prices.version, sent.show_money)
 
 
 @lru_cache(maxsize=256)
@@ -144,14 +173,9 @@ def _cost(world: World, config: Config, run: ReportedRun) -> Costed:
     return Costed(run, [world.prices.cost(call, share) for call, share in zip(run.calls, discounts, strict=True)])
 
 
-def _refuse_broken_counts(costed: Sequence[Costed]) -> None:
-    if sum(cost or 0 for each in costed for cost in each.costs) > LARGEST_COST:
-        raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
-
-
-def _keep(session: Session, sent: _Sent, costed: Sequence[Costed]) -> tuple[str, str, list[KeptRun]]:
+def _keep(session: Session, world: World, sent: Prepared) -> tuple[str, str, list[KeptRun]]:
     """Write what is new; returns what the report was, its record's id, and its agent runs as they stand now."""
-    account_id, closed = sent.claims.account_id, sent.report.closed
+    account_id, closed, costed = sent.claims.account_id, sent.report.closed, sent.costed
     job = store.lock_job(session, sent.claims, sent.report, sent.now)
     records, same, latest = (0, None, None)
     known: dict[tuple[str, str], Row] = {}
@@ -173,7 +197,7 @@ def _keep(session: Session, sent: _Sent, costed: Sequence[Costed]) -> tuple[str,
     )
     for each in revised:
         store.flag_revision(session, account_id, known[each.run.agent, each.run.session]["id"])
-    added = _add(session, sent, job.id, record_id, unknown)
+    added = _add(session, world, sent, job.id, record_id, unknown)
     _ask(session, sent, job.id, untied)
     return ("recorded" if closed else "opened"), record_id, _standing(session, costed, known, added)
 
@@ -184,7 +208,7 @@ def _is_revision(run: ReportedRun, known: Mapping[tuple[str, str], Row]) -> bool
 
 
 def _add(
-    session: Session, sent: _Sent, job_id: str, record_id: str, costed: Sequence[Costed]
+    session: Session, world: World, sent: Prepared, job_id: str, record_id: str, costed: Sequence[Costed]
 ) -> dict[tuple[str, str], KeptRun]:
     """Add agent runs with those of their calls that nobody sent before, and enter their cost in the books."""
     ids = new_keys(len(costed))
@@ -201,14 +225,14 @@ def _add(
         pairs = [pair for pair in zip(each.run.calls, each.costs, strict=True) if next(flags)]
         counted = tally([call for call, _ in pairs], [cost for _, cost in pairs])
         key = AgentRunKey(sent.claims.account_id, sent.claims.repository_id, agent_run_id)
-        row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, sent.world.prices.version)
+        row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, world.prices.version)
         added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)
         store.add_agent_run(session, row)
         post_usage(session, key, counted.by_month, sent.now)
     return added
 
 
-def _ask(session: Session, sent: _Sent, job_id: str, untied: Sequence[int]) -> None:
+def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[int]) -> None:
     """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a stand-in."""
     claims, now = sent.claims, sent.now
     if sent.report.closed:

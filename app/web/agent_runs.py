@@ -1,14 +1,14 @@
 """`POST /v1/agent-runs`, and the schema of its body. Owns the order of the checks: the cheap ones and the token first.
 
-Nobody's body is read before their token is verified and the App is found on their account.
+No large body is read before its sender's token is verified and the App is found on their account.
 """
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jsonschema_rs
 from starlette.concurrency import run_in_threadpool
@@ -19,17 +19,18 @@ from starlette.routing import Route
 from app.core.facts import Claims
 from app.core.reported import ReportRefusedError
 from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
-from app.stories.record import KeptRun, Recorded, RecordRefusedError, Terms, admit, record
+from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, Terms, admit, prepare, record
+from app.web.batches import Batches
 from app.web.strict_json import parse
 from app.world import World
 
 LARGEST_BODY = 16 * 1024 * 1024
+SMALL_BODY = 256 * 1024  # about 700 model calls
 MOST_DRAINED = 64 * 1024 * 1024
 LONGEST_DRAIN_S = 1.0
 LONGEST_MESSAGE = 300
 SCHEMA_FILE = Path(__file__).with_name("agent-runs-1.schema.json")
 HTTP_STATUS = {"opened": 202, "recorded": 201, "repeat": 200}
-T = TypeVar("T")
 
 
 class AnswerError(Exception):
@@ -37,7 +38,23 @@ class AnswerError(Exception):
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
-        self.response = JSONResponse({"code": code, "message": message[:LONGEST_MESSAGE]}, status, headers)
+        self.response = refusal(status, code, message, headers)
+
+
+def refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    """How every refusal looks."""
+    return JSONResponse({"code": code, "message": message[:LONGEST_MESSAGE]}, status, headers)
+
+
+# What the caller may do wrong, and the one thing that may fail outside: anything else rises.
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+ANSWERS: dict[type[Exception], Callable[[Any], Response]] = {
+    AnswerError: lambda it: it.response,
+    TokenRefusedError: lambda it: refusal(401, it.code, it.sentence, CHALLENGE),
+    RecordRefusedError: lambda it: refusal(it.status, it.code, it.sentence),
+    ReportRefusedError: lambda it: refusal(422, "body-invalid", str(it)),
+    KeysUnavailableError: lambda it: refusal(503, "keys-unavailable", str(it), {"Retry-After": "30"}),
+}
 
 
 def agent_run_routes(world: World) -> list[Route]:
@@ -57,6 +74,9 @@ class AgentRuns:
     def __init__(self, world: World, verifier: TokenVerifier) -> None:
         self._world = world
         self._verifier = verifier
+        # SQLite has one writer and pays for each commit; PostgreSQL has many, which must not wait for each other.
+        size, threads = (16, 1) if world.db.sqlite else (1, 8)
+        self._batches = Batches(self._record, size, threads)
         self._schema = SCHEMA_FILE.read_bytes()
         # Masked: what a stranger sent is not repeated to logs and step summaries.
         self._validator = jsonschema_rs.validator_for(json.loads(self._schema), mask="the value")
@@ -69,13 +89,12 @@ class AgentRuns:
         """Take one record."""
         try:
             unverified_token = _bearer(request)
-            _check_headers(request)
-            claims, terms = await run_in_threadpool(_answering, lambda: self._admit(unverified_token))
-            body = await _read(request)
-            recorded = await run_in_threadpool(_answering, lambda: self._record(claims, terms, body))
-        except AnswerError as answer:
+            if _declared_length(request) > SMALL_BODY:
+                await run_in_threadpool(self._admit, unverified_token)
+            recorded = await self._batches.put((unverified_token, await _read(request)))
+        except tuple(ANSWERS) as refused:
             await _drain(request)
-            return answer.response
+            return ANSWERS[type(refused)](refused)
         except ClientDisconnect:
             return Response(status_code=400)
         return JSONResponse(answer_of(recorded), HTTP_STATUS[recorded.status])
@@ -84,7 +103,18 @@ class AgentRuns:
         claims = self._verifier.verify(unverified_token)
         return claims, admit(self._world, claims)
 
-    def _record(self, claims: Claims, terms: Terms, body: bytes) -> Recorded:
+    def _record(self, sent: Sequence[tuple[str, bytes]]) -> list[Recorded | Exception]:
+        outcomes: list[Recorded | Exception | Prepared] = []
+        for unverified_token, body in sent:
+            try:
+                outcomes.append(self._prepare(unverified_token, body))
+            except Exception as error:  # noqa: BLE001 - the answer of this one, not of its neighbours
+                outcomes.append(error)
+        written = iter(record(self._world, [each for each in outcomes if isinstance(each, Prepared)]))
+        return [next(written) if isinstance(each, Prepared) else each for each in outcomes]
+
+    def _prepare(self, unverified_token: str, body: bytes) -> Prepared:
+        claims, terms = self._admit(unverified_token)
         try:
             parsed = parse(body)
         except ValueError as error:
@@ -96,21 +126,7 @@ class AgentRuns:
             raise AnswerError(422, "body-invalid", f"{path[:100]}: {error.message}") from error
         except (ValueError, OverflowError) as error:  # an integer that no schema validator can hold
             raise AnswerError(422, "body-invalid", "The body has a number that is too long.") from error
-        return record(self._world, claims, terms, body, parsed)
-
-
-def _answering(call: Callable[[], T]) -> T:
-    """The call's result; what it refuses becomes an answer, what fails outside rises."""
-    try:
-        return call()
-    except TokenRefusedError as refused:
-        raise AnswerError(401, refused.code, refused.sentence, {"WWW-Authenticate": "Bearer"}) from refused
-    except RecordRefusedError as refused:
-        raise AnswerError(refused.status, refused.code, refused.sentence) from refused
-    except ReportRefusedError as refused:
-        raise AnswerError(422, "body-invalid", str(refused)) from refused
-    except KeysUnavailableError as error:
-        raise AnswerError(503, "keys-unavailable", str(error), {"Retry-After": "30"}) from error
+        return prepare(self._world, claims, terms, body, parsed)
 
 
 def _bearer(request: Request) -> str:
@@ -118,18 +134,20 @@ def _bearer(request: Request) -> str:
     scheme, _, unverified_token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not unverified_token.strip():
         sentence = "Send the job's OIDC token once, as Authorization: Bearer …"
-        raise AnswerError(401, "token-missing", sentence, {"WWW-Authenticate": "Bearer"})
+        raise AnswerError(401, "token-missing", sentence, CHALLENGE)
     return unverified_token.strip()
 
 
-def _check_headers(request: Request) -> None:
+def _declared_length(request: Request) -> int:
+    """The body's length as its sender says; without one, as if it were the largest. Refuses what is no plain JSON."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise AnswerError(415, "not-json", "Send the record as application/json.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise AnswerError(415, "encoded", "Send the record without a content encoding.")
-    length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and (len(length) > 12 or int(length) > LARGEST_BODY):
+    length = request.headers.get("content-length", str(LARGEST_BODY))
+    if not (length.isascii() and length.isdigit() and len(length) <= 12 and int(length) <= LARGEST_BODY):
         raise _too_large()
+    return int(length)
 
 
 async def _read(request: Request) -> bytes:

@@ -18,7 +18,7 @@ from app.core.reported import read_report
 from app.core.usage import ModelCall
 from app.store.database import Database
 from app.store.tables import AgentRun, ModelCallRow
-from app.stories.record import admit, record
+from app.stories.record import admit, prepare, record
 from app.world import World
 from tests.record.issuer import ACCOUNT, REPOSITORY, Issuer, issuing
 from tests.record.ledger import check_books, everything
@@ -82,7 +82,9 @@ POSTS = st.lists(st.tuples(st.integers(1, 3), SESSIONS), max_size=6)
 def send(world: World, job: int, token: int, sessions: dict[str, list[int]]) -> None:
     body = closing(*(agent_run(name, [modelled(n) for n in numbers]) for name, numbers in sorted(sessions.items())))
     claims = claims_of(job, token)
-    record(world, claims, admit(world, claims), json.dumps(body).encode(), body)
+    raw = json.dumps(body).encode()
+    (outcome,) = record(world, [prepare(world, claims, admit(world, claims), raw, body)])
+    assert not isinstance(outcome, Exception)
 
 
 @settings(max_examples=40, deadline=None)
