@@ -1,6 +1,7 @@
 """A stage for each test; every request to the sandbox and every answer is held against GitHub's description."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -20,6 +21,6 @@ def stage(database: Database) -> Iterator[Stage]:
     with Sandbox(observer=observer) as gh:
         gh.set_time(START)
         made = Stage(gh, database)
-        yield made
-        made.close()
+        with closing(made):
+            yield made
     assert observer.violations == []

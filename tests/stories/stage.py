@@ -16,7 +16,7 @@ from app.sandbox import Sandbox
 from app.sandbox.state import Delivery
 from app.settings import Settings
 from app.store.database import Database
-from app.stories.record import Recorded, admit, record
+from app.stories.record import Recorded, admit, prepare, record
 from app.timetable import LISTENERS, stories
 from app.worker import Worker
 from app.world import World
@@ -140,7 +140,11 @@ class Stage:
 
     def send(self, run: dict[str, Any], body: dict[str, Any]) -> Recorded:
         claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE))
-        return record(self.world, claims, admit(self.world, claims), json.dumps(body).encode(), body)
+        sent = prepare(self.world, claims, admit(self.world, claims), json.dumps(body).encode(), body)
+        (outcome,) = record(self.world, [sent])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     # ---- what there is to see ----------------------------------------------------------------------------------
 

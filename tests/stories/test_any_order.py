@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -154,20 +154,23 @@ def play(first: Database, second: Database, ops: list[str], random: Random) -> N
     with Sandbox() as gh:
         gh.set_time(START)
         tidy, untidy = Stage(gh, first, "tidy"), Stage(gh, second, "untidy")
-        gh.create_account(ORGANISATION)
-        gh.create_repository(REPOSITORY, files={PATH: WORKFLOW})
-        for stage in (tidy, untidy):
-            gh.install(ORGANISATION, app_id=stage.app["app_id"])
-            stage.settle()
-        happenings = Happenings(gh, tidy, untidy, random)
-        for op in ops:
-            happenings.happen(op)
-            happenings.tell_some()
-            assert sum(untidy.books().values()) == 0
-        happenings.finish()
-        assert_they_agree(happenings, tidy, untidy)
-        tidy.close()
-        untidy.close()
+        with closing(tidy), closing(untidy):
+            _play(gh, tidy, untidy, ops, random)
+
+
+def _play(gh: Sandbox, tidy: Stage, untidy: Stage, ops: list[str], random: Random) -> None:
+    gh.create_account(ORGANISATION)
+    gh.create_repository(REPOSITORY, files={PATH: WORKFLOW})
+    for stage in (tidy, untidy):
+        gh.install(ORGANISATION, app_id=stage.app["app_id"])
+        stage.settle()
+    happenings = Happenings(gh, tidy, untidy, random)
+    for op in ops:
+        happenings.happen(op)
+        happenings.tell_some()
+        assert sum(untidy.books().values()) == 0
+    happenings.finish()
+    assert_they_agree(happenings, tidy, untidy)
 
 
 def assert_they_agree(happenings: Happenings, tidy: Stage, untidy: Stage) -> None:
