@@ -72,6 +72,13 @@ class Config:
                 return team
         return None
 
+    def team_text(self, tag: str, repository: str) -> str:
+        """What to call the team of a run's tag: its label, the tag itself where no teams are configured, or a doubt."""
+        if not tag or not self.teams:
+            return tag
+        team = self.team(tag, repository)
+        return team.label if team else f"{tag} (not a team of this repository)"
+
     def discount(self, provider: str, at: datetime) -> Decimal:
         """The share off the list price at an instant: contracted = list × (1 − share). 0 without a discount."""
         day = at.astimezone(UTC).date()

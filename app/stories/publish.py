@@ -191,7 +191,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
         number=key.number,
         state=PullState(pull.state),
         head_sha=pull.head_sha,
-        lines=tuple(_line(world, repository, each) for each in tied),
+        lines=tuple(_line(world, config, repository, each) for each in tied),
         price_lists=tuple(sorted({each.agent_run.price_list for each in tied})),
         money=money,
         title=pull.title,
@@ -206,7 +206,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
     return Page(key, repository, pull, cost, config)
 
 
-def _line(world: World, repository: Repository, tied: TiedRun) -> AgentRunLine:
+def _line(world: World, config: Config, repository: Repository, tied: TiedRun) -> AgentRunLine:
     run, job = tied.agent_run, tied.job
     full_name = f"{repository.owner}/{repository.name}"
     url = f"{world.settings.github_web_url}/{full_name}/actions/runs/{job.run_id}/attempts/{job.run_attempt}"
@@ -225,7 +225,7 @@ def _line(world: World, repository: Repository, tied: TiedRun) -> AgentRunLine:
         completeness_reason=run.completeness_reason,
         agent_version=run.agent_version,
         models=tuple(json.loads(run.models)),
-        team=run.team,
+        team=config.team_text(run.team, repository.name),
         workflow=job.workflow,
         job_name=job.job_name,
         workflow_path=own_workflow(job.job_workflow_ref or job.workflow_ref, full_name),

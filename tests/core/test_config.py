@@ -150,6 +150,24 @@ def test_a_merge_counts_on_the_default_and_the_tracked_branches(branch: str, cou
     assert good(WHOLE).tracks(branch, "main") is counts
 
 
+@pytest.mark.parametrize(
+    ("tag", "repository", "text"),
+    [
+        ("payments", "widgets", "Payments"),
+        ("payments", "gadgets", "payments (not a team of this repository)"),
+        ("", "widgets", ""),
+    ],
+)
+def test_a_team_is_shown_by_its_label_where_it_is_listed(tag: str, repository: str, text: str) -> None:
+    config, _ = read("teams:\n  payments: {label: Payments, repositories: [widgets]}\n", public=False)
+    assert config is not None
+    assert config.team_text(tag, repository) == text
+
+
+def test_without_teams_a_tag_is_shown_as_it_is() -> None:
+    assert Config().team_text("any", "widgets") == "any"
+
+
 def test_a_team_may_be_used_where_it_is_listed() -> None:
     config = good(WHOLE)
     assert config.team("payments", "pay-core") == config.teams[0]
