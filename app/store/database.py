@@ -27,12 +27,12 @@ class Database:
         self.engine = _engine(url, pool_size)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
-        self._writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
+        self.writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A writing session: committed when the block ends, rolled back when it raises."""
-        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+        with self.writer, Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")
             yield session

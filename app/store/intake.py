@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import SimpleQueue
 
+from app.store.bulk import bulk_transaction
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
 
@@ -92,8 +93,9 @@ class Intake:
         return None
 
     def _commit(self, deliveries: list[Delivery]) -> None:
-        with self._database.transaction() as session:
-            keep(session, deliveries, self._now())
+        with bulk_transaction(self._database) as bulk:
+            keep(bulk, deliveries, self._now())
+        self._database.enqueued.set()
 
     def _answer(self, batch: Sequence[Waiting], errors: Sequence[Exception | None]) -> None:
         loop = batch[0][1].get_loop()

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.store.bulk import execute_all
 from app.store.keys import new_key, us
 
 WAITING, RUNNING, DONE, DEAD = range(4)
@@ -67,8 +66,8 @@ def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None
     if not jobs:
         return
     connection = session.connection()
-    execute_all(connection, WAKE_LANE, [row | {"now_us": us(now)} for row in _lane_rows(jobs)])
-    execute_all(connection, INSERT_JOB, [_job_row(new, us(now)) for new in jobs])
+    connection.execute(WAKE_LANE, [row | {"now_us": us(now)} for row in _lane_rows(jobs)])
+    connection.execute(INSERT_JOB, [_job_row(new, us(now)) for new in jobs])
     session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
 
 
