@@ -2,6 +2,7 @@
 would cost more than the work: the inbox, thousands of times a minute. The SQL is the same `text` as everywhere.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -20,9 +21,22 @@ class Bulk:
         self._cursor, self._dialect = cursor, dialect
 
     def write(self, statement: TextClause, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute the statement once for each row."""
-        sql, places = _compiled(statement, self._dialect)
-        self._cursor.executemany(sql, [_values(row, places) for row in rows])
+        """Execute an INSERT … VALUES (…) for all rows."""
+        if not self._dialect.positional:
+            self._cursor.executemany(_compiled(statement, self._dialect, 1)[0], rows)
+            return
+        # SQLite's driver gives up Python's lock at every step, and has to win it back from the server's thread:
+        # many rows a step. Few sizes, so that the driver keeps the prepared statements.
+        done = 0
+        while done < len(rows):
+            size = next(size for size in ROWS_A_STEP if size <= len(rows) - done)
+            sql, places = _compiled(statement, self._dialect, size)
+            self._cursor.execute(sql, [row[name] for row in rows[done : done + size] for name in places])
+            done += size
+
+    def execute(self, statement: TextClause, row: Mapping[str, Any]) -> None:
+        compiled = statement.compile(dialect=self._dialect)
+        self._cursor.execute(str(compiled), [row[name] for name in compiled.positiontup or ()] or row)
 
     def rows_of(self, query: str, keys: Sequence[str]) -> Sequence[tuple[Any, ...]]:
         """The rows of a query that ends in "IN ", for these keys."""
@@ -55,12 +69,14 @@ def _connection(database: Database) -> Iterator[Any]:
         connection.close()
 
 
-def _values(row: Mapping[str, Any], places: Sequence[str] | None) -> Any:
-    return row if places is None else tuple([row[name] for name in places])
-
-
 @cache
-def _compiled(statement: TextClause, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
-    """The SQL in the driver's own style, and the order of the values where it takes them by position."""
+def _compiled(statement: TextClause, dialect: Dialect, size: int) -> tuple[str, Sequence[str]]:
+    """The SQL in the driver's own style with so many groups of values, and the order of the values in a group."""
     compiled = statement.compile(dialect=dialect)
-    return str(compiled), compiled.positiontup if compiled.positional else None
+    head, group, tail = VALUES.split(str(compiled), maxsplit=1)
+    return f"{head}VALUES {', '.join([group] * size)}{tail}", compiled.positiontup or ()
+
+
+# A statement has one group of values, on a line of its own, and no values after it.
+VALUES = re.compile(r"VALUES (\(.*\))$", re.MULTILINE)
+ROWS_A_STEP = (16, 4, 1)

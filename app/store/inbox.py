@@ -58,8 +58,8 @@ def keep(bulk: Bulk, deliveries: Sequence[Delivery], now: datetime) -> None:
     if first:
         keys = new_keys(len(first))
         bulk.write(INSERT_JOB, [_job_row(key, one, now_us) for key, one in zip(keys, first.values(), strict=True)])
-    if again:
-        bulk.write(REVIVE_BY_DEDUPE, [{"dedupe": _dedupe(delivery), "now_us": now_us} for delivery in again])
+    for delivery in again:
+        bulk.execute(REVIVE_BY_DEDUPE, {"dedupe": _dedupe(delivery), "now_us": now_us})
 
 
 def load(session: Session, delivery_id: str) -> Kept | None:
@@ -97,7 +97,6 @@ def _job_row(key: str, delivery: Delivery, now_us: int) -> dict[str, Any]:
         "args": f'{{"delivery_id": "{delivery.delivery_id}"}}',
         "run_at_us": now_us,
         "now_us": now_us,
-        "debounced": False,
     }
 
 

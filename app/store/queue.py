@@ -18,8 +18,8 @@ from app.store.keys import new_key, us
 
 WAITING, RUNNING, DONE, DEAD = range(4)
 DELIVERY = "delivery"
-# A debounced kind keeps the due time of the one that waits already, so that a stream of changes cannot starve it.
-DEBOUNCED = frozenset({"publish"})
+# What these write stands on GitHub, where no fence can hold back a request that is under way.
+WRITES_OUTSIDE = frozenset({"publish", "summary"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,6 @@ def _job_row(new: NewJob, now_us: int) -> dict[str, Any]:
         "args": json.dumps(new.args),
         "run_at_us": us(new.run_at),
         "now_us": now_us,
-        "debounced": new.kind in DEBOUNCED,
     }
 
 
@@ -102,12 +101,13 @@ def _lane_rows(jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
     ]
 
 
+# A debounced kind ("publish") keeps the due time of the one that waits: a stream of changes must not starve it.
 INSERT_JOB = text("""
     INSERT INTO job (id, account_id, lane, kind, dedupe, args, run_at_us, attempts, state, error, created_at_us)
     VALUES (:id, :account_id, :lane, :kind, :dedupe, :args, :run_at_us, 0, 0, '', :now_us)
     ON CONFLICT (dedupe) WHERE state = 0 DO UPDATE SET
         args = excluded.args,
-        run_at_us = CASE WHEN NOT :debounced AND excluded.run_at_us < job.run_at_us
+        run_at_us = CASE WHEN job.kind <> 'publish' AND excluded.run_at_us < job.run_at_us
                          THEN excluded.run_at_us ELSE job.run_at_us END
 """)
 # Too early a `next_at_us` costs one idle claim, too late a one would forget a job: here it only ever moves down.

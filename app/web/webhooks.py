@@ -140,7 +140,7 @@ def _delivery(headers: dict[bytes, bytes], body: bytes) -> Delivery | None:
     try:
         found = route(event, body)
     except UnreadableEventError as error:
-        raise RefusalError(400, "unreadable", f"The payload cannot be read: {error}"[:500]) from None
+        raise RefusalError(400, "unreadable", f"The payload cannot be read: {error}"[:499] + ".") from None
     if found is None:
         return None
     return Delivery(
@@ -171,5 +171,5 @@ def _response(status: int, body: bytes) -> tuple[Message, Message]:
     )
 
 
-KEPT = _json(status="kept")
+KEPT = b""  # nothing to say: a body would be a packet more for each delivery
 IGNORED = _json(status="ignored")

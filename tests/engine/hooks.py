@@ -69,7 +69,7 @@ class Hooks:
                 connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read()))
+            return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read() or b"{}"))
         finally:
             connection.close()
 
@@ -78,7 +78,7 @@ class Hooks:
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read()))
+            return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read() or b"{}"))
         finally:
             connection.close()
 
