@@ -24,7 +24,7 @@ from tests.record.serving import install, serving, world_of
 
 REQUESTS = 1_200
 WARM_UP = 100
-CONNECTIONS = 4
+CONNECTIONS = 8
 CALLS = 100
 
 

@@ -29,15 +29,16 @@ class IssuerKeys:
 
     def find(self, kid: str) -> jwt.PyJWK | None:
         """The key of that id, or None where the issuer has none; may block on a fetch, raises KeysUnavailableError."""
-        key = self._keys.get(kid)
-        if key is not None and self._age() < FRESH_S:
+        key, age = self._keys.get(kid), self._age()
+        if key is not None and age < FRESH_S:
             return key
-        # Whoever holds an old but known key need not wait for somebody else's fetch.
-        if self._lock.acquire(blocking=key is None):
-            try:
-                self._refresh(kid)
-            finally:
-                self._lock.release()
+        if key is not None and age <= STALE_S:
+            # Nobody waits for the issuer to confirm a key that it has listed within the hour.
+            if self._lock.acquire(blocking=False):
+                threading.Thread(target=self._refresh, args=(kid,), daemon=True).start()
+            return key
+        self._lock.acquire()
+        self._refresh(kid)
         if self._age() > STALE_S:
             raise KeysUnavailableError("The keys of the token's issuer cannot be fetched; try again later.")
         return self._keys.get(kid)
@@ -46,9 +47,15 @@ class IssuerKeys:
         return self._clock() - self._fetched_at
 
     def _refresh(self, kid: str) -> None:
-        known = kid in self._keys and self._age() < FRESH_S  # somebody fetched it while we waited
-        if known or self._clock() < self._may_fetch_at:
-            return
+        """Fetch the keys if it is time to; ends with giving back the lock that its caller took."""
+        try:
+            known = kid in self._keys and self._age() < FRESH_S  # somebody fetched it while we waited
+            if not known and self._clock() >= self._may_fetch_at:
+                self._fetch()
+        finally:
+            self._lock.release()
+
+    def _fetch(self) -> None:
         try:
             keys = self._client.get_signing_keys()
         except (jwt.PyJWTError, ValueError, OSError):

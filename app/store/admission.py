@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlmodel import Session
 
-TERMS = text("""
+from app.store.raw import Raw
+
+TERMS = Raw("""
     SELECT i.state AS installation, r.state AS repository, r.visibility, c.good_text, c.public
     FROM installation i
     LEFT JOIN repository r ON r.account_id = i.account_id AND r.repository_id = :repository_id
@@ -28,9 +29,8 @@ class Admission:
 def admission_of(session: Session, account_id: int, repository_id: int) -> Admission:
     """What the tables say of an account and one of its repositories; events may not have told of either yet."""
     values = {"account_id": account_id, "repository_id": repository_id}
-    row = session.connection().execute(TERMS, values).first()
+    row = TERMS.run(session, values).fetchone()
     if row is None:
         return Admission("", "", "", "", config_public=True)
-    return Admission(
-        row.installation, row.repository or "", row.visibility or "", row.good_text or "", bool(row.public)
-    )
+    installation, repository, visibility, config, config_public = row
+    return Admission(installation, repository or "", visibility or "", config or "", bool(config_public))

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, delete, select
 from app.core.facts import Claims
 from app.core.reported import JobReport
 from app.store.keys import new_key, us
-from app.store.raw import Raw, insert
+from app.store.raw import Raw, execute, insert, mark_of, one
 from app.store.run_rows import CALL_COLUMNS, MISSING_AGENT, missing_session
 from app.store.tables import AgentRun, ModelCallRow, Record, Tie, UsedToken, WorkflowJob
 
@@ -94,25 +94,23 @@ def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime)
     A closing record closes it. Later ones add to what is claimed of it, and replace nothing.
     """
     mine = _job_row(claims, report, now)
-    row = LOCK_JOB.run(session, mine).one()
-    new = row.id == mine["id"]
+    job_id, before, pull_number, commits_made = one(LOCK_JOB.run(session, mine))
+    new = job_id == mine["id"]
     if report.commits_made:
-        _add_commits(session, claims, report, row.id)
+        _add_commits(session, claims, report, job_id)
     if new or not report.closed:
-        return HeldJob(row.id, "" if new else row.state, changed=new)
-    commits = sorted({*json.loads(row.commits_made), *report.commits_made})
-    pull_number = report.pull_number if row.pull_number is None else row.pull_number
-    changed = row.state != "closed" or (json.dumps(commits), pull_number) != (row.commits_made, row.pull_number)
-    if changed:
-        values = {
-            "now_us": us(now),
-            "pull_number": pull_number,
-            "commits_made": json.dumps(commits),
-            "account_id": claims.account_id,
-            "id": row.id,
-        }
+        return HeldJob(job_id, "" if new else before, changed=new)
+    values = {
+        "now_us": us(now),
+        "pull_number": report.pull_number if pull_number is None else pull_number,
+        "commits_made": json.dumps(sorted({*json.loads(commits_made), *report.commits_made})),
+        "account_id": claims.account_id,
+        "id": job_id,
+    }
+    known = before == "closed" and (values["pull_number"], values["commits_made"]) == (pull_number, commits_made)
+    if not known:
         CLOSE_JOB.run(session, values)
-    return HeldJob(row.id, row.state, changed)
+    return HeldJob(job_id, before, changed=not known)
 
 
 def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]:
@@ -142,8 +140,8 @@ def _add_commits(session: Session, claims: Claims, report: JobReport, job_id: st
 def records_of(session: Session, account_id: int, job_id: str, body_sha256: str) -> tuple[int, str | None, str | None]:
     """How many records a job has, the id of the one with this very body, and that of the latest."""
     values = {"account_id": account_id, "workflow_job_id": job_id, "body_sha256": body_sha256}
-    row = RECORDS.run(session, values).one()
-    return row.records, row.same, row.latest
+    records, same, latest = one(RECORDS.run(session, values))
+    return records, same, latest
 
 
 def add_record(
@@ -193,14 +191,13 @@ def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]
 
     A call is known by provider and response id within the account, whoever sent it first.
     """
-    connection = session.connection()
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    mark = mark_of(session)
     ordered = sorted(rows, key=lambda row: row[3:5])
     written = 0
     for size in CHUNKS:
         while len(ordered) >= size:
-            values = tuple(chain.from_iterable(ordered[:size]))
-            written += connection.exec_driver_sql(_add_calls(mark, size), values).rowcount
+            values = list(chain.from_iterable(ordered[:size]))
+            written += execute(session, _add_calls(mark, size), values).rowcount
             del ordered[:size]
     if written == len(rows):
         return {row[0] for row in rows}

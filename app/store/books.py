@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, text
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from app.core.facts import AgentRunKey
@@ -11,14 +11,15 @@ from app.core.ledger import Book, Entry, Place, usage_entries
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.store.keys import new_key, us
+from app.store.raw import Raw
 from app.store.tables import Balance, LedgerEntry
 
-ADD_ENTRY = text(
+ADD_ENTRY = Raw(
     "INSERT INTO ledger_entry (id, account_id, transaction_id, book, repository_id, number, agent_run_id, month,"
     " amount_nano_usd, reason, posted_at_us) VALUES (:id, :account_id, :transaction_id, :book, :repository_id,"
     " :number, :agent_run_id, :month, :amount, :reason, :posted_at_us)"
 )
-ADD_TO_BALANCE = text(
+ADD_TO_BALANCE = Raw(
     "INSERT INTO balance (account_id, repository_id, book, number, month, amount_nano_usd)"
     " VALUES (:account_id, :repository_id, :book, :number, :month, :amount)"
     " ON CONFLICT (account_id, repository_id, book, number, month)"
@@ -50,8 +51,9 @@ def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: s
         }
         for entry in sorted(entries, key=lambda entry: (entry.place, entry.month))
     ]
-    session.connection().execute(ADD_ENTRY, rows)
-    session.connection().execute(ADD_TO_BALANCE, rows)
+    for row in rows:
+        ADD_ENTRY.run(session, row)
+        ADD_TO_BALANCE.run(session, row)
 
 
 def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, NanoUsd], now: datetime) -> None:

@@ -1,14 +1,14 @@
-"""Statements for the hot path: written once with named parameters, run with each driver's own placeholders.
+"""Statements for the hot path: written once with named parameters, run by the driver within the session's transaction.
 
-SQLAlchemy's text() costs more than SQLite's work for a small row (bench/record.py); its connections and
-transactions are used as they are.
+SQLAlchemy's own execution costs more than SQLite's work for a small row (bench/record.py). What the driver raises
+rises as it is.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlmodel import Session
 
 NAME = re.compile(r":([a-z_0-9]+)")
@@ -19,14 +19,29 @@ class Raw:
 
     def __init__(self, statement: str) -> None:
         self._names: Sequence[str] = NAME.findall(statement)
-        self._by_dialect = {"sqlite": NAME.sub("?", statement), "postgresql": NAME.sub("%s", statement)}
+        self._by_mark = {mark: NAME.sub(mark, statement) for mark in ("?", "%s")}
 
-    def run(self, session: Session, row: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it in the session's transaction with the values that it names."""
-        connection = session.connection()
-        return connection.exec_driver_sql(
-            self._by_dialect[connection.dialect.name], tuple([row[name] for name in self._names])
-        )
+    def run(self, session: Session, row: Mapping[str, Any]) -> DBAPICursor:
+        """Run it with the values that it names; rows are tuples."""
+        return execute(session, self._by_mark[mark_of(session)], [row[name] for name in self._names])
+
+
+def execute(session: Session, statement: str, values: Sequence[Any]) -> DBAPICursor:
+    """Run a statement in the driver's own words."""
+    cursor = session.connection().connection.cursor()
+    cursor.execute(statement, values)
+    return cursor
+
+
+def one(cursor: DBAPICursor) -> tuple[Any, ...]:
+    """The row of a statement that gives exactly one."""
+    (row,) = cursor.fetchall()
+    return tuple(row)
+
+
+def mark_of(session: Session) -> str:
+    """How the driver writes the place of a value."""
+    return "?" if session.connection().dialect.name == "sqlite" else "%s"
 
 
 def insert(table: str, columns: Sequence[str], rest: str = "ON CONFLICT DO NOTHING") -> Raw:

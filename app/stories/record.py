@@ -27,7 +27,7 @@ from app.store.accounts import repository_of
 from app.store.admission import admission_of
 from app.store.books import post_usage
 from app.store.keys import new_keys
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, NewJob, enqueue, enqueue_all
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
 from app.store.savepoint import savepoint
 from app.store.tables import WorkflowJob
@@ -106,10 +106,9 @@ class Recorded:
 # ---- the report comes in ------------------------------------------------------------------------------------------
 
 
-def admit(world: World, claims: Claims) -> Terms:
+def admit(session: Session, claims: Claims) -> Terms:
     """The terms for a job; raises RecordRefusedError for an account or repository that we do not serve."""
-    with world.db.reading() as session:
-        found = admission_of(session, claims.account_id, claims.repository_id)
+    found = admission_of(session, claims.account_id, claims.repository_id)
     if found.installation == "suspended":
         raise RecordRefusedError(403, "suspended", "The App is suspended on this account.")
     if found.installation != "active" or found.repository == "removed":
@@ -235,15 +234,13 @@ def _add(
 def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[int]) -> None:
     """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a stand-in."""
     claims, now = sent.claims, sent.now
-    if sent.report.closed:
-        enqueue(session, _run_job(claims.account_id, claims.repository_id, claims.run_id, "place", job_id, now), now)
-    else:
-        due = now + EXPECTED_WITHIN
-        enqueue(session, _run_job(claims.account_id, claims.repository_id, claims.run_id, "expect", job_id, due), now)
+    kind, due = ("place", now) if sent.report.closed else ("expect", now + EXPECTED_WITHIN)
+    jobs = [_run_job(claims.account_id, claims.repository_id, claims.run_id, kind, job_id, due)]
     for number in sorted(set(untied)):
         lane = f"{claims.account_id}/{claims.repository_id}/{number}"
         args = {"repository_id": claims.repository_id, "number": number}
-        enqueue(session, NewJob(claims.account_id, lane, "publish", f"publish:{lane}", args, now), now)
+        jobs.append(NewJob(claims.account_id, lane, "publish", f"publish:{lane}", args, now))
+    enqueue_all(session, jobs, now)
 
 
 def _run_job(account_id: int, repository_id: int, run_id: int, kind: str, job_id: str, due: datetime) -> NewJob:

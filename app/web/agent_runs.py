@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.core.facts import Claims
 from app.core.reported import ReportRefusedError
 from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
-from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, Terms, admit, prepare, record
+from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, admit, prepare, record
 from app.web.batches import Batches
 from app.web.strict_json import parse
 from app.world import World
@@ -99,22 +99,26 @@ class AgentRuns:
             return Response(status_code=400)
         return JSONResponse(answer_of(recorded), HTTP_STATUS[recorded.status])
 
-    def _admit(self, unverified_token: str) -> tuple[Claims, Terms]:
+    def _admit(self, unverified_token: str) -> None:
         claims = self._verifier.verify(unverified_token)
-        return claims, admit(self._world, claims)
+        with self._world.db.reading() as session:
+            admit(session, claims)
 
     def _record(self, sent: Sequence[tuple[str, bytes]]) -> list[Recorded | Exception]:
-        outcomes: list[Recorded | Exception | Prepared] = []
-        for unverified_token, body in sent:
-            try:
-                outcomes.append(self._prepare(unverified_token, body))
-            except Exception as error:  # noqa: BLE001 - the answer of this one, not of its neighbours
-                outcomes.append(error)
+        with self._world.db.reading() as session:
+            outcomes = [self._attempt(session, *each) for each in sent]
         written = iter(record(self._world, [each for each in outcomes if isinstance(each, Prepared)]))
         return [next(written) if isinstance(each, Prepared) else each for each in outcomes]
 
-    def _prepare(self, unverified_token: str, body: bytes) -> Prepared:
-        claims, terms = self._admit(unverified_token)
+    def _attempt(self, session: Session, unverified_token: str, body: bytes) -> Prepared | Exception:
+        try:
+            return self._prepare(session, unverified_token, body)
+        except Exception as error:  # noqa: BLE001 - the answer of this one, not of those it came with
+            return error
+
+    def _prepare(self, session: Session, unverified_token: str, body: bytes) -> Prepared:
+        claims = self._verifier.verify(unverified_token)
+        terms = admit(session, claims)
         try:
             parsed = parse(body)
         except ValueError as error:
@@ -123,7 +127,7 @@ class AgentRuns:
             self._validator.validate(parsed)
         except jsonschema_rs.ValidationError as error:
             path = "/" + "/".join(map(str, error.instance_path))
-            raise AnswerError(422, "body-invalid", f"{path[:100]}: {error.message}") from error
+            raise AnswerError(422, "body-invalid", f"{path[:100]}: {error.message[:180]}.") from error
         except (ValueError, OverflowError) as error:  # an integer that no schema validator can hold
             raise AnswerError(422, "body-invalid", "The body has a number that is too long.") from error
         return prepare(self._world, claims, terms, body, parsed)

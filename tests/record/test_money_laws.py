@@ -83,7 +83,9 @@ def send(world: World, job: int, token: int, sessions: dict[str, list[int]]) -> 
     body = closing(*(agent_run(name, [modelled(n) for n in numbers]) for name, numbers in sorted(sessions.items())))
     claims = claims_of(job, token)
     raw = json.dumps(body).encode()
-    (outcome,) = record(world, [prepare(world, claims, admit(world, claims), raw, body)])
+    with world.db.reading() as session:
+        terms = admit(session, claims)
+    (outcome,) = record(world, [prepare(world, claims, terms, raw, body)])
     assert not isinstance(outcome, Exception)
 
 
