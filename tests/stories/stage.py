@@ -140,7 +140,9 @@ class Stage:
 
     def send(self, run: dict[str, Any], body: dict[str, Any]) -> Recorded:
         claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE))
-        sent = prepare(self.world, claims, admit(self.world, claims), json.dumps(body).encode(), body)
+        with self.world.db.reading() as session:
+            terms = admit(session, claims)
+        sent = prepare(self.world, claims, terms, json.dumps(body).encode(), body)
         (outcome,) = record(self.world, [sent])
         if isinstance(outcome, Exception):
             raise outcome
