@@ -15,8 +15,6 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 30_000
-# 32 MB of log between checkpoints instead of 4: under load each index page is then copied once, not ten times.
-CHECKPOINT_PAGES = 8000
 # A replica that freezes inside a transaction must not keep its locks: the others could not take its lanes over.
 POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 
@@ -74,6 +72,5 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
