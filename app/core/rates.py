@@ -27,7 +27,7 @@ class Charge(StrEnum):
     REQUEST = "request"
 
 
-CHARGES = tuple(Charge)
+CHARGES = tuple(Charge)  # the first five are those of Tokens
 
 
 class Rate(NamedTuple):
@@ -111,14 +111,4 @@ class UnitPrices:
 
     def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
         apart = tokens.reasoning if self.reasoning_apart else 0
-        return (
-            tokens.input,
-            tokens.cache_read,
-            tokens.cache_write_5m,
-            tokens.cache_write_1h,
-            tokens.cache_write_other,
-            tokens.output - apart,
-            apart,
-            web_searches,
-            1,
-        )
+        return (*tokens[:5], tokens.output - apart, apart, web_searches, 1)

@@ -43,15 +43,7 @@ def tally(calls: Sequence[ModelCall], costs: Sequence[NanoUsd | None]) -> Tally:
 
 
 def _sum(tokens: Sequence[Tokens]) -> Tokens:
-    return Tokens(
-        sum([t.input for t in tokens]),
-        sum([t.cache_read for t in tokens]),
-        sum([t.cache_write_5m for t in tokens]),
-        sum([t.cache_write_1h for t in tokens]),
-        sum([t.cache_write_other for t in tokens]),
-        sum([t.output for t in tokens]),
-        sum([t.reasoning for t in tokens]),
-    )
+    return Tokens(*map(sum, zip(*tokens, strict=True)))
 
 
 def _most(models: Counter[str]) -> list[str]:

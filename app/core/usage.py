@@ -1,8 +1,9 @@
 """What a model call used: token classes that never overlap, except reasoning, which is a part of output."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import add
+from typing import NamedTuple
 
 
 class Completeness(StrEnum):
@@ -22,9 +23,11 @@ class Purpose(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Counts by class. `input` is uncached input; `cache_write_other` is a write whose lifetime is not logged."""
+class Tokens(NamedTuple):
+    """Counts by class. `input` is uncached input; `cache_write_other` is a write whose lifetime is not logged.
+
+    Named tuples here: a record has hundreds of them, and they are made three times as fast as frozen dataclasses.
+    """
 
     input: int = 0
     cache_read: int = 0
@@ -43,20 +46,11 @@ class Tokens:
     def total(self) -> int:
         return self.prompt + self.output
 
-    def __add__(self, other: "Tokens") -> "Tokens":
-        return Tokens(
-            self.input + other.input,
-            self.cache_read + other.cache_read,
-            self.cache_write_5m + other.cache_write_5m,
-            self.cache_write_1h + other.cache_write_1h,
-            self.cache_write_other + other.cache_write_other,
-            self.output + other.output,
-            self.reasoning + other.reasoning,
-        )
+    def __add__(self, other: "Tokens") -> "Tokens":  # type: ignore[override]
+        return Tokens(*map(add, self, other))
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCall(NamedTuple):
     """One request to a model, as an agent's log tells it."""
 
     provider: str  # genai-prices provider id, e.g. "anthropic", "openai"

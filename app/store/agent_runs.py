@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlmodel import Session, col, delete, select
@@ -186,13 +187,13 @@ def flag_revision(session: Session, account_id: int, agent_run_id: str) -> None:
     REVISED.run(session, {"account_id": account_id, "id": agent_run_id})
 
 
-def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[str]:
-    """Write model calls (tuples in the order of CALL_COLUMNS); returns the ids of those not counted before.
+def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[str] | None:
+    """Write model calls (tuples in the order of CALL_COLUMNS); returns the ids of those not counted before, None: all.
 
     A call is known by provider and response id within the account, whoever sent it first.
     """
     mark = mark_of(session)
-    ordered = sorted(rows, key=lambda row: row[3:5])
+    ordered = sorted(rows, key=itemgetter(3, 4))
     written = 0
     for size in CHUNKS:
         while len(ordered) >= size:
@@ -200,7 +201,7 @@ def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]
             written += execute(session, _add_calls(mark, size), values).rowcount
             del ordered[:size]
     if written == len(rows):
-        return {row[0] for row in rows}
+        return None
     query = select(ModelCallRow.id).where(
         ModelCallRow.account_id == account_id, col(ModelCallRow.agent_run_id).in_({row[2] for row in rows})
     )

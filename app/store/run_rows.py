@@ -24,28 +24,9 @@ CALL_COLUMNS = (
 
 def call_row(key: str, account_id: int, agent_run_id: str, call: ModelCall, cost: NanoUsd | None) -> tuple[Any, ...]:
     """A model call in the order of CALL_COLUMNS."""
-    tokens = call.tokens
-    return (
-        key,
-        account_id,
-        agent_run_id,
-        call.provider,
-        call.response_id,
-        call.model,
-        us(call.at),
-        tokens.input,
-        tokens.cache_read,
-        tokens.cache_write_5m,
-        tokens.cache_write_1h,
-        tokens.cache_write_other,
-        tokens.output,
-        tokens.reasoning,
-        call.web_searches,
-        call.service_tier,
-        call.speed,
-        call.subagent,
-        cost,
-    )
+    provider, response_id, model, at, tokens, service_tier, speed, web_searches, subagent = call
+    who = key, account_id, agent_run_id, provider, response_id, model, us(at)
+    return *who, *tokens, web_searches, service_tier, speed, subagent, cost
 
 
 def agent_run_row(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 from sqlmodel import Session
@@ -218,11 +219,11 @@ def _add(
         for call, cost in zip(each.run.calls, each.costs, strict=True)
     ]
     fresh = store.add_calls(session, sent.claims.account_id, rows)
-    flags = iter([row[0] in fresh for row in rows])
+    flags = iter([True] * len(rows) if fresh is None else [row[0] in fresh for row in rows])
     added = {}
     for agent_run_id, each in zip(ids, costed, strict=True):
-        pairs = [pair for pair in zip(each.run.calls, each.costs, strict=True) if next(flags)]
-        counted = tally([call for call, _ in pairs], [cost for _, cost in pairs])
+        counts = [next(flags) for _ in each.costs]
+        counted = tally(list(compress(each.run.calls, counts)), list(compress(each.costs, counts)))
         key = AgentRunKey(sent.claims.account_id, sent.claims.repository_id, agent_run_id)
         row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, world.prices.version)
         added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)
