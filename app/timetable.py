@@ -36,6 +36,7 @@ def stories() -> Mapping[str, Story]:
     return {
         "delivery": deliver(LISTENERS),
         "place": allocate.place,
+        "read": allocate.read,
         "publish": publish.publish,
         "expect": record.expect,
         "summary": summarize.summarize,

@@ -6,8 +6,9 @@ under concurrency); on PostgreSQL a transaction that collides (SQLSTATE 40001, 4
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
@@ -27,6 +28,7 @@ class Database:
         self.engine = _engine(url, pool_size)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
+        self.guard: Callable[[Session], None] | None = None
         self.writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
@@ -35,6 +37,8 @@ class Database:
         with self.writer, Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            if self.guard is not None:
+                self.guard(session)
             yield session
             session.commit()
             if session.info.get("enqueued"):
@@ -49,6 +53,12 @@ class Database:
             elif self.engine.dialect.name == "postgresql":
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session  # closing rolls back; a rollback here would make what was loaded unreadable
+
+    def guarded(self, guard: Callable[[Session], None]) -> "Database":
+        """This database, where `guard` looks first in each transaction and may raise."""
+        guarded = copy(self)
+        guarded.guard = guard
+        return guarded
 
     def close(self) -> None:
         self.engine.dispose()

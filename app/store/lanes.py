@@ -82,8 +82,10 @@ def renew(session: Session, holds: Sequence[Hold], now: datetime, lease: timedel
 def check(session: Session, hold: Hold) -> None:
     """Raise LostLaneError unless the lane is still ours; it stays so until the transaction ends."""
     lane = tables.Lane
-    still = select(col(lane.key)).where(col(lane.key) == hold.lane, col(lane.fence) == hold.fence).with_for_update()
-    if session.connection().execute(still).first() is None:
+    # The lock keeps claims away and nothing else: who wakes the lane for a new job does not wait for us, so that two
+    # stories which enqueue in each other's lane cannot wait for one another.
+    still = select(col(lane.key)).where(col(lane.key) == hold.lane, col(lane.fence) == hold.fence)
+    if session.connection().execute(still.with_for_update(read=True, key_share=True)).first() is None:
         raise LostLaneError(hold.lane)
 
 

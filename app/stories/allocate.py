@@ -69,15 +69,24 @@ def place(job: Job, world: World) -> None:
     named = signed_pull(workflow_job.ref) or workflow_job.pull_number
     if named:
         key = PullKey(account_id, workflow_job.repository_id, named)
-        with world.db.reading() as session:
-            known = pull_of(session, key)
-        if known is None:
-            read_pull(world, key)
+        with world.db.transaction() as session:
+            if pull_of(session, key) is None:
+                ask_to_read(world, session, key)
     settle(world, account_id, [job_id])
 
 
+def read(job: Job, world: World) -> None:
+    """Read a pull of which no event has told, and settle what it could concern."""
+    key = PullKey(job.account_id, int(job.args["repository_id"]), int(job.args["number"]))
+    read_pull(world, key)
+    settle_around(world, key)
+
+
 def read_pull(world: World, key: PullKey) -> None:
-    """Read a pull and its commits from GitHub and keep them. A pull that GitHub does not know changes nothing."""
+    """Read a pull and its commits from GitHub and keep them. A pull that GitHub does not know changes nothing.
+
+    Only in the pull's own lane: of two that read at once, the one that was told the older state might write last.
+    """
     with world.db.reading() as session:
         repository = repository_of(session, key.account_id, key.repository_id)
     github = world.client(key.account_id)
@@ -222,6 +231,13 @@ def _look_again(job: WorkflowJob, at: datetime) -> NewJob:
         args={"workflow_job_id": job.id},
         run_at=at + ABANDONED_AFTER,
     )
+
+
+def ask_to_read(world: World, session: Session, key: PullKey) -> None:
+    """Have the pull read soon."""
+    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
+    args = {"repository_id": key.repository_id, "number": key.number}
+    enqueue(session, NewJob(key.account_id, lane, "read", f"read:{lane}", args, world.now()), world.now())
 
 
 def ask_to_publish(world: World, session: Session, key: PullKey) -> None:
