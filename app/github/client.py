@@ -76,15 +76,27 @@ class GitHubClient:
         """Make our check run on the commit say `output`; its id. See checks.py."""
         return put_check(self._at(owner, name), self._app_id, head_sha, output, external_id, known_id, force=force)
 
-    def put_comment(self, owner: str, name: str, number: int, body: str, marker: str, known_id: int | None) -> Put:
+    def put_comment(
+        self, owner: str, name: str, number: int, body: str, marker: str, known_id: int | None, *, anew: bool = False
+    ) -> Put:
         """Make our comment on the pull say `body`. See comments.py."""
-        return put_comment(self._at(owner, name), self._authorship, number, body, marker, known_id)
+        return put_comment(self._at(owner, name), self._authorship, number, body, marker, known_id, anew=anew)
 
     def put_issue(
-        self, owner: str, name: str, title: str, body: str, marker: str, known_id: int | None, label: str
+        self,
+        owner: str,
+        name: str,
+        title: str,
+        body: str,
+        marker: str,
+        known_id: int | None,
+        label: str,
+        *,
+        anew: bool = False,
     ) -> Put:
         """Make our issue say `title` and `body`. See issues.py."""
-        return put_issue(self._at(owner, name), self._authorship, title, body, marker, known_id, label)
+        where = self._at(owner, name)
+        return put_issue(where, self._authorship, title, body, marker, known_id, label, anew=anew)
 
     def _at(self, owner: str, name: str) -> Place:
         return Place(self._connection, owner, name)

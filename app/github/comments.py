@@ -17,11 +17,17 @@ def put_comment(
     body: str,
     marker: str,
     known_id: int | None,
+    *,
+    anew: bool = False,
 ) -> Put:
-    """Make the pull's comment say `body`, which holds `marker`. At most one comment of ours bears the marker after."""
+    """Make the pull's comment say `body`, which holds `marker`. At most one comment of ours bears the marker after.
+
+    `anew` looks for copies even where the id is known.
+    """
     if marker not in body:
         raise ValueError("the body must hold its marker, or it will not be found again")
-    standing = _by_id(place, known_id) or _oldest(place, authorship, number, marker)
+    standing = None if anew else _by_id(place, known_id)
+    standing = standing or _oldest(place, authorship, number, marker)
     if standing is not None:
         return _update(place, standing, body)
     if known_id is not None:

@@ -19,14 +19,18 @@ def put_issue(
     marker: str,
     known_id: int | None,
     label: str,
+    *,
+    anew: bool = False,
 ) -> Put:
     """Make our issue say `title` and `body`, which holds `marker`. `known_id` and Put.id are its number.
 
     Closed stays closed, and one that a person deleted stays away. Refused when GitHub keeps the old text.
+    `anew` looks for copies even where the number is known.
     """
     if marker not in body:
         raise ValueError("the body must hold its marker, or it will not be found again")
-    standing = _by_number(place, known_id) or _oldest(place, authorship, marker, label)
+    standing = None if anew else _by_number(place, known_id)
+    standing = standing or _oldest(place, authorship, marker, label)
     if standing is not None:
         return _update(place, standing, title, body)
     if known_id is not None:

@@ -64,7 +64,11 @@ def on_rerequest(event: RerequestEvent, world: World) -> None:
 
 
 def publish(job: Job, world: World) -> None:
-    """Bring a pull's check and comment up to date. Repeating it changes nothing."""
+    """Bring a pull's check and comment up to date. Repeating it changes nothing.
+
+    `anew` in the arguments: what stands on GitHub may not be what we wrote last, so it is compared.
+    """
+    anew = bool(job.args.get("anew"))
     key = PullKey(job.account_id, int(job.args["repository_id"]), int(job.args["number"]))
     with world.db.reading() as session:
         page = _page(session, world, key)
@@ -74,18 +78,20 @@ def publish(job: Job, world: World) -> None:
     if page is None or github is None:
         return
     if page.cost.lines or check_effect is not None:
-        _put_check(world, github, page, check_effect, force=bool(job.args.get("force")))
-    _put_comment(world, github, page, comment_effect)
+        _put_check(world, github, page, check_effect, force=bool(job.args.get("force")), anew=anew)
+    _put_comment(world, github, page, comment_effect, anew=anew)
 
 
 def _check_key(page: Page) -> str:
     return f"check:{page.key.repository_id}:{page.key.number}:{page.pull.head_sha}"
 
 
-def _put_check(world: World, github: "GitHubClient", page: Page, effect: Effect | None, *, force: bool) -> None:
+def _put_check(
+    world: World, github: "GitHubClient", page: Page, effect: Effect | None, *, force: bool, anew: bool
+) -> None:
     said = fingerprint(repr(check(_own(page.cost))))
     effect = effect or Effect(account_id=page.key.account_id, key=_check_key(page), state="intent", updated_at_us=0)
-    if effect.state == "written" and effect.body_sha256 == said and not force:
+    if effect.state == "written" and effect.body_sha256 == said and not (force or anew):
         return
     _intend(world, effect, page)
     output = check(page.cost, _annotations(world, github, page))
@@ -99,7 +105,7 @@ def _put_check(world: World, github: "GitHubClient", page: Page, effect: Effect 
         _written(world, effect, said)
 
 
-def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effect | None) -> None:
+def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effect | None, *, anew: bool) -> None:
     stands = effect is not None and effect.github_id is not None
     config = page.config
     if not wanted(page.cost, config.comment, config.comment_threshold, stands):
@@ -109,18 +115,19 @@ def _put_comment(world: World, github: "GitHubClient", page: Page, effect: Effec
     said = fingerprint(comment(_own(page.cost), mark))
     key = f"comment:{page.key.repository_id}:{page.key.number}"
     effect = effect or Effect(account_id=page.key.account_id, key=key, state="intent", updated_at_us=0)
-    if effect.state == "removed" or (effect.state == "written" and effect.body_sha256 == said):
+    if effect.state == "removed" or (effect.state == "written" and effect.body_sha256 == said and not anew):
         return
     _intend(world, effect, page)
     where = page.repository.owner, page.repository.name, page.key.number
     try:
-        put = github.put_comment(*where, body, mark, effect.github_id)
+        put = github.put_comment(*where, body, mark, effect.github_id, anew=anew)
+        if put.state == "adopted":  # the lane is ours, so our words are newer than those of whoever wrote it
+            put = github.put_comment(*where, body, mark, put.id)
     except Refused as no:
         _refused(world, effect, no)
         return
     effect.github_id = put.id
-    # What was adopted may say something else: the next time compares.
-    _written(world, effect, "" if put.state == "adopted" else said)
+    _written(world, effect, said)
     if put.state == "deleted_by_hand":
         effect.state, effect.note = "removed", "a person deleted the comment; it is not posted again"
         _keep(world, effect)

@@ -57,7 +57,11 @@ class RepositoryBooks:
 
 
 def summarize(job: Job, world: World) -> None:
-    """Put the month's summary issue where the configuration says; without a place only the log tells."""
+    """Put the month's summary issue where the configuration says; without a place only the log tells.
+
+    `anew` in the arguments: what stands on GitHub may not be what we wrote last, so it is compared.
+    """
+    anew = bool(job.args.get("anew"))
     account_id, month = job.account_id, Month.parse(str(job.args["month"]))
     with world.db.reading() as session:
         version = config_of(session, account_id)
@@ -83,11 +87,13 @@ def summarize(job: Job, world: World) -> None:
     heading, body = title(report), summary(report, mark)
     said = fingerprint(heading, body)
     effect.location = f"{owner}/{name}"
-    if effect.state == "removed" or (effect.state == "written" and effect.body_sha256 == said):
+    if effect.state == "removed" or (effect.state == "written" and effect.body_sha256 == said and not anew):
         return
     _keep(world, effect, "intent", "")
     try:
-        put = github.put_issue(owner, name, heading, body, mark, effect.github_id, LABEL)
+        put = github.put_issue(owner, name, heading, body, mark, effect.github_id, LABEL, anew=anew)
+        if put.state == "adopted":  # the lane is ours, so our words are newer than those of whoever wrote it
+            put = github.put_issue(owner, name, heading, body, mark, put.id, LABEL)
     except Refused as no:
         _keep(world, effect, "refused", str(no))
         return
