@@ -8,16 +8,18 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.sandbox import Sandbox
 from tests.chaos.load import Load, Work
 from tests.chaos.processes import AUDIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ACCEPTED = (200, 201, 202)
 TRY_AGAIN = (500, 502, 503, 504)

@@ -30,6 +30,10 @@ BUSY = """
     SELECT kind, state, attempts, error, lane, run_at_us FROM job
     WHERE state = 1 OR (state = 0 AND (attempts > 0 OR run_at_us <= :soon_us)) ORDER BY run_at_us
 """
+SLEEPING = """
+    SELECT lane.key FROM lane JOIN job ON job.lane = lane.key AND job.state < 2
+    WHERE lane.next_at_us IS NULL OR lane.next_at_us > job.run_at_us
+"""
 WRITTEN = "SELECT (SELECT count(*) FROM ledger_entry), (SELECT count(*) FROM agent_run WHERE evidence <> '')"
 
 
@@ -76,10 +80,7 @@ class Verdict:
         self.figures["jobs told again"] = self.rows("SELECT count(*) FROM job WHERE attempts > 1")[0][0]
         for kind, lane, error in self.rows("SELECT kind, lane, error FROM job WHERE state = 3"):
             yield f"a {kind} in {lane} is dead: {error}"
-        query = "SELECT lane.key FROM lane LEFT JOIN job ON job.lane = lane.key AND job.state < 2" + (
-            " WHERE job.id IS NOT NULL AND (lane.next_at_us IS NULL OR lane.next_at_us > job.run_at_us)"
-        )
-        for (lane,) in self.rows(query):
+        for (lane,) in self.rows(SLEEPING):
             yield f"the lane {lane} sleeps longer than its jobs"
 
     def records(self) -> Iterator[str]:
@@ -142,7 +143,7 @@ class Verdict:
                 self.figures["comments"] += len(comments)
                 if len(comments) != (wanted := int(due and bool(pull["merged_at"]))):
                     yield f"{here} has {len(comments)} comments of ours instead of {wanted}"
-                heads = checks.get((self.ids[place.name], number), {})
+                heads = checks[self.ids[place.name], number]
                 if due and pull["head"]["sha"] not in heads:
                     yield f"{here} has no check on its head"
                 for sha, count in heads.items():
