@@ -8,6 +8,10 @@ from typing import Any, NoReturn
 SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
+class RefusedValueError(ValueError):
+    """A sentence of ours."""
+
+
 def parse(body: bytes) -> Any:
     """The value of a JSON text without fractions; raises ValueError with a sentence that echoes nothing of it."""
     try:
@@ -20,7 +24,9 @@ def parse(body: bytes) -> Any:
         raise ValueError(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from error
     except RecursionError as error:
         raise ValueError("The body is nested too deeply.") from error
-    except OverflowError as error:
+    except RefusedValueError:
+        raise
+    except ValueError as error:  # Python's own bound on digits
         raise ValueError("The body has a number that is too long.") from error
     if SUSPECT.search(text):
         _refuse_unstorable(value)
@@ -30,12 +36,12 @@ def parse(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("The body has an object with the same key twice.")
+        raise RefusedValueError("The body has an object with the same key twice.")
     return found
 
 
 def _fraction(_text: str) -> NoReturn:
-    raise ValueError("The body has a number that is not a whole one.")
+    raise RefusedValueError("The body has a number that is not a whole one.")
 
 
 def _refuse_unstorable(value: Any) -> None:
