@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 
+from app.sandbox.charts import with_charts
+
 ALLOWED = (
     "h1 h2 h3 h4 h5 h6 br b i strong em a pre code tt div ins del sup sub p ol ul table thead tbody tfoot blockquote "
     "dl dt dd kbd q samp var hr ruby rt rp li tr td th s strike summary details caption figure figcaption abbr bdo "
@@ -114,4 +116,4 @@ def rendered(text: str | None, url: str, repository: str) -> str:
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     sanitizer = Sanitizer(url, repository)
     sanitizer.feed(parser.render(text or ""))
-    return sanitizer.finished()
+    return with_charts(sanitizer.finished())
