@@ -121,11 +121,11 @@ def _act(stage: Play) -> None:
         Job(GADGETS, "author", "author", (claude("a4", 35, "claude-opus-4-5-20251101"),), search),
         Job(GADGETS, "answer", "author", (claude("a5", 20),), colours, "issue_comment", "apps"),
         Job(GADGETS, "nightly", "triage", (claude("a6", 15, "claude-haiku-4-5-20251001"),), None, "schedule", ""),
-        Job(WEBSITE, "author", "author", (claude("a7", 10),), footer),
+        Job(WEBSITE, "author", "author", (claude("a7", 8),), footer),
     ]
     stage.run(jobs)
     say("Pushes: one pull gets another commit, and its check follows")
-    gh.push_to_pull(WIDGETS, limits, {"limits.py": "2\n"})
+    gh.push_to_pull(WIDGETS, limits, {"limits.py": "2\n"}, message="Tell clients when to come back")
     stage.run([
         Job(WIDGETS, "author", "author", (claude("a8", 20), codex("r2", 8)), limits),
         Job(WIDGETS, "review", "review", (codex("r3", 9),), limits),
