@@ -4,8 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from app.store.database import Database
 from app.store.keys import new_key
@@ -14,6 +16,19 @@ from tests import optional
 from tests.databases import SharedPostgres, find_binaries, new_home
 
 POSTGRES_HOME = "MERGEMETER_TEST_POSTGRES_HOME"
+# Their files share what is dear to set up, so each of them goes to one worker as a whole.
+WHOLE_FILES = "tests/e2e/"
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives tests to workers one by one, but for those in WHOLE_FILES."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith(WHOLE_FILES) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:
