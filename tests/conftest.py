@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from app.store.database import Database
 from app.store.keys import new_key
@@ -20,7 +20,7 @@ POSTGRES_HOME = "MERGEMETER_TEST_POSTGRES_HOME"
 WHOLE_FILES = "tests/e2e/"
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives tests to workers one by one, but for those in WHOLE_FILES."""
 
     def _split_scope(self, nodeid: str) -> str:
