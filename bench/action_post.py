@@ -53,14 +53,19 @@ def transcript(session: str, start: datetime, size: int) -> bytes:
     held = turn = 0
     while held < size:
         at = (start + timedelta(milliseconds=50 * turn)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        shared = {"sessionId": session, "timestamp": at, "cwd": "/home/runner/work/w/w", "version": "2.1.330"}
-        usage = {
+        shared: dict[str, object] = {
+            "sessionId": session,
+            "timestamp": at,
+            "cwd": "/home/runner/work/w/w",
+            "version": "2.1.330",
+        }
+        usage: dict[str, object] = {
             "input_tokens": 13, "cache_creation_input_tokens": 317, "cache_read_input_tokens": 4137,
             "output_tokens": 61, "service_tier": "standard", "speed": "standard", "iterations": [],
             "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 0},
             "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 317},
         }  # fmt: skip
-        message = {"id": f"msg_{session[:8]}{turn}", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
+        message: dict[str, object] = {"id": f"msg_{session[:8]}{turn}", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
                    "stop_reason": "tool_use", "usage": usage}  # fmt: skip
         made: list[dict[str, object]] = [
             {"type": "user", "message": {"role": "user", "content": "x" * 6000}, **shared},
