@@ -65,8 +65,10 @@ def transcript(session: str, start: datetime, size: int) -> bytes:
             "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 0},
             "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 317},
         }  # fmt: skip
-        message: dict[str, object] = {"id": f"msg_{session[:8]}{turn}", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
-                   "stop_reason": "tool_use", "usage": usage}  # fmt: skip
+        message: dict[str, object] = {
+            "id": f"msg_{session[:8]}{turn}", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
+            "stop_reason": "tool_use", "usage": usage,
+        }  # fmt: skip
         made: list[dict[str, object]] = [
             {"type": "user", "message": {"role": "user", "content": "x" * 6000}, **shared},
             {"type": "api-request-blob", "message": {"role": "user", "content": "y" * 9000}, **shared},

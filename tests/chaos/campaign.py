@@ -1,9 +1,9 @@
 """One campaign: start the App, let things happen on GitHub, kill and freeze its processes, and look what is left."""
 
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -87,27 +87,25 @@ def campaign(database_url: str, plan: Plan) -> Outcome:
 def _play(gh: Sandbox, load: Load, senders: Senders, fleet: Fleet, plan: Plan, chance: Random) -> dict[str, int]:
     """Let things happen and strike until the plan is through."""
     senders.start()
-    playing = threading.Thread(target=load.play)
-    playing.start()
-    try:
-        blows = _strike(fleet, plan, chance, playing)
-    except BaseException:
-        load.stopped.set()
-        raise
-    finally:
-        playing.join()
-        senders.finish()
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(load.play)
+        try:
+            blows = _strike(fleet, plan, chance, playing)
+            playing.result()
+        finally:
+            load.stopped.set()
+            senders.finish()
     return blows
 
 
-def _strike(fleet: Fleet, plan: Plan, chance: Random, playing: threading.Thread) -> dict[str, int]:
+def _strike(fleet: Fleet, plan: Plan, chance: Random, playing: Future[None]) -> dict[str, int]:
     blows = ["kill"] * plan.kills + ["freeze"] * plan.freezes
     chance.shuffle(blows)
     blows += ["die"] * plan.deaths
     done: dict[str, int] = {"kills": 0, "freezes": 0, "deaths": 0, "blows after the load": 0}
     for blow in blows:
         time.sleep(chance.uniform(*plan.calm_s))
-        done["blows after the load"] += not playing.is_alive()
+        done["blows after the load"] += playing.done()
         standing = [replica for replica in fleet.replicas if replica.process is not None]
         target = chance.choice(standing)
         if blow == "freeze":

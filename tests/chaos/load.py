@@ -128,6 +128,7 @@ class Load:
 
     def happening(self, place: Place) -> None:
         drawn = self.chance.random()
+        self.notice_indirect_merges(place)
         if len(place.open) < 3 or drawn < 0.06:
             return self.open(place)
         if drawn < 0.76:
@@ -139,6 +140,12 @@ class Load:
         if drawn < 0.97:
             return self.reopen(place)
         return self.revert(place)
+
+    def notice_indirect_merges(self, place: Place) -> None:
+        """A pull whose commits another merge brought to its base has merged by that."""
+        gone = [n for n in place.open if self.gh.pull(place.name, n)["state"] == "closed"]
+        place.open = [n for n in place.open if n not in gone]
+        place.merged += gone
 
     def file(self) -> dict[str, str]:
         self.files += 1

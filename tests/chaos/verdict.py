@@ -148,7 +148,9 @@ class Verdict:
                     yield f"{here} has no check on its head"
                 for sha, count in heads.items():
                     self.figures["checks"] += count
-                    if count != 1 or not due:
+                    # Without a tie it says so: what was tied found its own pull when more came to be known.
+                    self.figures["checks without a tie"] += not due
+                    if count != 1:
                         yield f"{here} has {count} checks on {sha}"
         for key, state in self.rows("SELECT key, state FROM effect WHERE state <> 'written'"):
             yield f"{key} is {state}"
