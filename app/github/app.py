@@ -20,6 +20,7 @@ from app.github.client import GitHubClient
 from app.github.connection import Connection, next_page
 from app.github.failures import GitHubFailed, instant_of, translate
 from app.github.limits import Limits
+from app.github.promptness import is_late
 from app.github.tokens import Token, TokenCache
 
 API_URL = "https://api.github.com"
@@ -36,12 +37,17 @@ def utc_now() -> datetime:
 
 
 class KeptTransport(httpx.BaseTransport):
-    """One pool of connections: githubkit closes its transport after every request, this one stays open."""
+    """One pool of connections: githubkit closes its transport after every request, this one stays open.
+
+    Nothing that is late goes out.
+    """
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self.inner = inner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if is_late():
+            raise httpx.WriteError("not sent: it was permitted too long ago", request=request)
         return self.inner.handle_request(request)
 
 

@@ -12,6 +12,7 @@ from githubkit.exception import GitHubException, RequestFailed
 from app.core.outcomes import Refused
 from app.github.failures import GitHubFailed, translate
 from app.github.limits import Limits
+from app.github.promptness import promptly
 from app.github.tokens import TokenCache
 
 PER_PAGE = "100"
@@ -65,8 +66,9 @@ class Connection:
 
     def write(self, method: str, path: str, body: object = None, *, creating: bool = False) -> Any:
         """Change something; the answer's JSON, or None without one. `creating` as in Limits.before_write."""
-        self._limits.before_write(creating)
-        answer = self._ask(method, path, body=body)
+        with promptly():  # from before the leave is given: it may be long in coming, too
+            self._limits.before_write(creating)
+            answer = self._ask(method, path, body=body)
         if answer.raw_request.method != method:
             # A moved repository's 301 turns a POST into a GET. The `repository` event brings its new name.
             raise GitHubFailed(301, f"{method} {path}: moved, and its new address is not known yet")

@@ -1,6 +1,9 @@
+import time
+
 import pytest
 
 from app.core.outcomes import Refused
+from app.github import promptness
 from app.github.failures import GitHubFailed
 from app.github.put import Authorship, same_text
 from tests.github.shop import MARK, NAME, Shop
@@ -124,6 +127,15 @@ def test_a_creation_whose_answer_was_lost_is_not_repeated(shop: Shop) -> None:
         put(shop)
     assert put(shop).state == "unchanged"
     assert shop.bodies() == [BODY]
+
+
+def test_what_was_permitted_too_long_ago_is_not_sent(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be frozen between its leave to write and the sending; others go on meanwhile."""
+    monkeypatch.setattr(promptness, "SOON_S", 0.05)
+    shop.limits.before_write = lambda creating: time.sleep(0.1)  # type: ignore[method-assign]
+    with pytest.raises(GitHubFailed, match="permitted too long ago"):
+        put(shop)
+    assert shop.bodies() == []
 
 
 def test_our_comments_are_known_by_our_bot_where_github_names_no_app() -> None:
