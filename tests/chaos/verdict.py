@@ -151,9 +151,13 @@ class Verdict:
                     # Without a tie it says so: what was tied found its own pull when more came to be known.
                     self.figures["checks without a tie"] += not due
                     if count != 1:
-                        yield f"{here} has {count} checks on {sha}"
+                        yield f"{here} has {count} checks on {sha}: {self.told(place.name, number)}"
         for key, state in self.rows("SELECT key, state FROM effect WHERE state <> 'written'"):
             yield f"{key} is {state}"
+
+    def told(self, place: str, number: int) -> list[str]:
+        runs = self.gh.checks(place, number)
+        return [f"{one['started_at']} {one['output']['title']} ({len(one['annotations'])} notices)" for one in runs]
 
     def our_comments(self, place: str, number: int) -> list[str]:
         return [one["body"] for one in self.gh.comments(place, number) if one["user"]["id"] == self.bot_id]
