@@ -68,7 +68,7 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
         closed=closed,
         job_name=job["name"],
         matrix=job.get("matrix", ""),
-        started_at=_instant(job["started_at"], now, "/job/started_at"),
+        started_at=_instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
         pull_number=job.get("pull_number"),
         commits_made=job.get("commits_made", ()),
         team=tags.get("team", ""),
@@ -90,6 +90,7 @@ def _agent_runs(listed: Sequence[Mapping[str, Any]], now: datetime) -> list[Repo
 def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
     cost = run.get("reported_cost_usd")
     canonical = to_string(run)
+    bounds = now - OLDEST, now + CLOCK_SKEW
     return ReportedRun(
         agent=run["agent"],
         agent_version=run.get("agent_version", ""),
@@ -97,12 +98,12 @@ def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
         completeness=Completeness(run["completeness"]),
         completeness_reason=run.get("completeness_reason", ""),
         reported_cost=None if cost is None else nano_usd(Decimal(cost)),
-        calls=[_call(call, now, path, number) for number, call in enumerate(run["calls"])],
+        calls=[_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
         body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
     )
 
 
-def _call(call: Mapping[str, Any], now: datetime, path: str, number: int) -> ModelCall:
+def _call(call: Mapping[str, Any], bounds: tuple[datetime, datetime], path: str, number: int) -> ModelCall:
     get = call.get
     output, reasoning = call["output_tokens"], get("reasoning_tokens", 0)
     if reasoning > output:
@@ -120,7 +121,7 @@ def _call(call: Mapping[str, Any], now: datetime, path: str, number: int) -> Mod
         call["provider"],
         call["id"],
         call["model"],
-        _instant(call["at"], now, f"{path}/calls/{number}/at"),
+        _instant(call["at"], bounds, path, "calls", number, "at"),
         tokens,
         get("service_tier", "standard"),
         get("speed", "standard"),
@@ -129,11 +130,11 @@ def _call(call: Mapping[str, Any], now: datetime, path: str, number: int) -> Mod
     )
 
 
-def _instant(text: str, now: datetime, path: str) -> datetime:
+def _instant(text: str, bounds: tuple[datetime, datetime], *path: object) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ReportRefusedError(path, "There is no such instant.") from error
-    if not now - OLDEST <= at <= now + CLOCK_SKEW:
-        raise ReportRefusedError(path, "The instant is more than 400 days ago, or in the future.")
+        raise ReportRefusedError("/".join(map(str, path)), "There is no such instant.") from error
+    if not bounds[0] <= at <= bounds[1]:
+        raise ReportRefusedError("/".join(map(str, path)), "The instant is more than 400 days ago, or in the future.")
     return at
