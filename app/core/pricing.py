@@ -5,6 +5,7 @@ call alone is the law: tests compare the two over its whole list.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -88,14 +89,19 @@ class PriceList:
 
         `discount` is a share off the list (0 to 1): what was contracted is list × (1 − discount).
         """
-        key = (provider, model, service_tier, speed)
+        listed = self._known((provider, model, service_tier, speed))
+        return None if listed is None else listed.at(at, discount)
+
+    def _known(self, key: tuple[str, str, str, str]) -> _Listed | None:
+        """What is listed for a provider's model at a service tier and speed, looked for once."""
         try:
-            listed = self._listed[key]
+            return self._listed[key]
         except KeyError:
             if len(self._listed) >= LARGEST_MEMORY:
                 self._listed.clear()
+            provider, model, service_tier, speed = key
             listed = self._listed[key] = self._find(provider, model, _context(service_tier, speed))
-        return None if listed is None else listed.at(at, discount)
+            return listed
 
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
@@ -106,6 +112,19 @@ class PriceList:
         """What `price` says a call costs, without its charges; for the hot path."""
         prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)
         return None if prices is None else prices.cost(call)
+
+    def costs(self, calls: Sequence[ModelCall]) -> list[NanoUsd | None]:
+        """What `cost` says of each call. Most calls of a record are of one model, which is looked for once."""
+        found: list[NanoUsd | None] = []
+        key: tuple[str, str, str, str] | None = None
+        listed: _Listed | None = None
+        for call in calls:
+            wanted = call.provider, call.model, call.service_tier, call.speed
+            if wanted != key:
+                key, listed = wanted, self._known(wanted)
+            prices = listed.at(call.at, NO_DISCOUNT) if listed is not None else None
+            found.append(None if prices is None else prices.cost(call))
+        return found
 
     def _find(self, provider_id: str, model_ref: str, context: dict[str, str]) -> _Listed | None:
         provider, model_ref = self._provider(provider_id, model_ref.lower())

@@ -45,7 +45,8 @@ def new_keys(count: int) -> list[str]:
 
 def us(instant: datetime) -> int:
     """Microseconds since the epoch; a naive datetime raises TypeError."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(microseconds: int) -> datetime:

@@ -28,9 +28,19 @@ class Raw:
 
 def execute(session: Session, statement: str, values: Sequence[Any]) -> DBAPICursor:
     """Run a statement in the driver's own words."""
-    cursor = session.connection().connection.cursor()
+    cursor: DBAPICursor = _driver(session)[1].cursor()
     cursor.execute(statement, values)
     return cursor
+
+
+def _driver(session: Session) -> tuple[str, Any]:
+    """The mark and the driver's connection of a session's transaction, looked up once: a session here has only one."""
+    known: tuple[str, Any] | None = session.info.get("driver")
+    if known is None:
+        connection = session.connection()
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        known = session.info["driver"] = mark, connection.connection
+    return known
 
 
 def one(cursor: DBAPICursor) -> tuple[Any, ...]:
@@ -41,7 +51,7 @@ def one(cursor: DBAPICursor) -> tuple[Any, ...]:
 
 def mark_of(session: Session) -> str:
     """How the driver writes the place of a value."""
-    return "?" if session.connection().dialect.name == "sqlite" else "%s"
+    return _driver(session)[0]
 
 
 def insert(table: str, columns: Sequence[str], rest: str = "ON CONFLICT DO NOTHING") -> Raw:

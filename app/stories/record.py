@@ -168,7 +168,7 @@ def _config(text: str, public: bool) -> Config:
 
 def _cost(world: World, config: Config, run: ReportedRun) -> Costed:
     if not config.discounts:
-        return Costed(run, [world.prices.cost(call) for call in run.calls])
+        return Costed(run, world.prices.costs(run.calls))
     discounts = [config.discount(call.provider, call.at) for call in run.calls]
     return Costed(run, [world.prices.cost(call, share) for call, share in zip(run.calls, discounts, strict=True)])
 
