@@ -4,6 +4,7 @@ The server is a process of its own on SQLite; the load comes from this one over 
 the machine. Tokens and bodies are made beforehand.
 """
 
+import gc
 import json
 import multiprocessing
 import statistics
@@ -16,6 +17,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from app.__main__ import GARBAGE_OBJECTS
 from app.store.database import Database
 from app.store.migrations import migrate
 from tests.record.issuer import Issuer, issuing
@@ -64,6 +66,8 @@ def serve(url: str, issuer_url: str, ready: Any, stop: Event) -> None:
     with database.transaction() as session:
         install(session)
     with serving(world_of(database, issuer_url)) as server:
+        gc.freeze()  # as `serve` does
+        gc.set_threshold(GARBAGE_OBJECTS)
         ready.send(server.port)
         began = time.process_time()
         stop.wait()
