@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from app.core.config_file import Problem, Value, Where, named, parsed, problems_of
@@ -101,6 +102,12 @@ def read(text: str, public: bool) -> tuple[Config | None, list[Problem]]:
         discounts, doubtful = _discounts(valid.get("discounts", []), lines)
         wrong += doubtful
     return (None, sorted(wrong, key=lambda problem: problem.line)) if wrong else (_config(valid, discounts), [])
+
+
+@lru_cache(maxsize=256)
+def in_force(text: str, public: bool) -> Config:
+    """The configuration of a file that was found good when it was read; the defaults for an empty one."""
+    return read(text, public)[0] or Config()
 
 
 def _refused(tree: dict[str, Value], lines: dict[Where, int], public: bool) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from app.core.config import Config, read
+from app.core.config import Config, in_force
 from app.core.events import RerequestEvent
 from app.core.facts import PullState
 from app.core.money import NanoUsd
@@ -187,7 +187,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
     if repository is None or pull is None or repository.state != "installed":
         return None
     version = config_of(session, key.account_id)
-    config = read(version.good_text, version.public)[0] or Config()
+    config = in_force(version.good_text, version.public)
     money = config.shows_money(repository.visibility == "public")
     tied = tied_runs(session, key)
     merged_at = instant(pull.merged_at_us) if pull.merged_at_us is not None else None

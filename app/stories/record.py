@@ -11,13 +11,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import compress
 from typing import Any
 
 from sqlmodel import Session
 
-from app.core.config import Config, read
+from app.core.config import Config, in_force
 from app.core.facts import AgentRunKey, Claims
 from app.core.money import NanoUsd
 from app.core.outcomes import Later
@@ -116,7 +115,7 @@ def admit(session: Session, claims: Claims) -> Terms:
         raise RecordRefusedError(403, "not-installed", "The App is not installed on this account or repository.")
     # The token is newer than any event. A host that says nothing has public repositories, as far as we know.
     public = (claims.visibility or found.visibility) not in ("private", "internal")
-    return Terms(_config(found.config, found.config_public), public)
+    return Terms(in_force(found.config, found.config_public), public)
 
 
 def prepare(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Mapping[str, Any]) -> Prepared:
@@ -159,11 +158,6 @@ def _record_one(session: Session, world: World, sent: Prepared) -> Recorded | Ex
             undo()
             return refused
     return Recorded(status, record_id, kept, world.prices.version, sent.show_money)
-
-
-@lru_cache(maxsize=256)
-def _config(text: str, public: bool) -> Config:
-    return read(text, public)[0] or Config()
 
 
 def _cost(world: World, config: Config, run: ReportedRun) -> Costed:

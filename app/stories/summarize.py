@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from app.core.config import Config, read
+from app.core.config import Config, in_force
 from app.core.facts import PullState
 from app.core.ledger import Book
 from app.core.metrics import REVERT_WINDOW, MonthCost, PullSpend, month_cost
@@ -65,7 +65,7 @@ def summarize(job: Job, world: World) -> None:
     account_id, month = job.account_id, Month.parse(str(job.args["month"]))
     with world.db.reading() as session:
         version = config_of(session, account_id)
-        config = read(version.good_text, version.public)[0] or Config()
+        config = in_force(version.good_text, version.public)
         installation = installation_of(session, account_id)
         key = f"summary:{int(month)}"
         effect = effect_of(session, account_id, key) or Effect(
@@ -108,7 +108,7 @@ def preview(world: World, account_id: int, month: Month) -> str:
     """The summary's Markdown where no repository is configured for it, else nothing."""
     with world.db.reading() as session:
         version = config_of(session, account_id)
-    config = read(version.good_text, version.public)[0] or Config()
+    config = in_force(version.good_text, version.public)
     if config.summary_repository:
         return ""
     return summary(month_report(world, account_id, month, public_issue=False), "")
@@ -126,7 +126,7 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
     """The month of an account as its summary tells it."""
     with world.db.reading() as session:
         version = config_of(session, account_id)
-        config = read(version.good_text, version.public)[0] or Config()
+        config = in_force(version.good_text, version.public)
         installation = installation_of(session, account_id)
         books = _books(session, account_id, month, config)
         usage = usage_of_pulls(session, account_id)
