@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import record
 import summary
-from collect import AGENTS, Surroundings, collect, find
+from collect import AGENTS, VARIABLES, collect, find
 from collect.calls import AgentRun
 from collect.files import Budget, tail_digest
+from collect.places import Surroundings
 from collect.window import UNTOUCHED_US, Window
 from runner import commits, event, inputs, memory
 from runner.commands import append, put, say
@@ -23,7 +24,7 @@ SNAPSHOT_S = 1.0
 SNAPSHOT_FILES = 5000
 SENDING_S = 10.0
 COLLECTING_S = 20.0
-PLACES = ("HOME", "USERPROFILE", "CLAUDE_CONFIG_DIR", "CODEX_HOME")
+HOMES = ("HOME", "USERPROFILE")
 KEPT_FOR_SENDING = {"https_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
 FORK = (
     "GitHub gives workflows of pulls from forks no OIDC token, so this job's agents are not recorded. "
@@ -72,7 +73,7 @@ def _begin(environ: Mapping[str, str], given: dict[str, Any], started_us: int) -
         job=record.job_of(environ, given["matrix"], started_us, pull),
         started_us=started_us,
         lacking=_lacks_token(environ),
-        places={name: environ[name] for name in PLACES if name in environ},
+        places={name: environ[name] for name in (*HOMES, *VARIABLES) if name in environ},
         sending={name: value for name, value in environ.items() if name.lower() in KEPT_FOR_SENDING},
         token_url=environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
     )
@@ -106,8 +107,8 @@ def _surroundings(values: memory.Memory, environ: Mapping[str, str]) -> Surround
         given = (source.get(name, "") for source in (values.places, environ) for name in names)
         return list(dict.fromkeys(path for path in given if os.path.isabs(path)))
 
-    temporary = environ.get("RUNNER_TEMP", "")
-    return Surroundings(every("HOME", "USERPROFILE"), every("CLAUDE_CONFIG_DIR"), every("CODEX_HOME"), temporary)
+    variables = {name: every(name) for name in VARIABLES}
+    return Surroundings(every(*HOMES), variables, environ.get("RUNNER_TEMP", ""), environ.get("GITHUB_WORKSPACE", ""))
 
 
 def _open(environ: Mapping[str, str], values: memory.Memory) -> None:
@@ -210,11 +211,15 @@ def look(arguments: list[str]) -> int:
     looking = commands.add_parser("collect", help="print what would be recorded of a home folder, and send nothing")
     looking.add_argument("--home", default=os.path.expanduser("~"), help="the home folder (default: yours)")
     looking.add_argument("--temp", default="", help="the runner's temporary folder, for the file of claude-code-action")
+    looking.add_argument(
+        "--workspace", default="", help="the folder that the agent worked in, for agents that log there"
+    )
     chosen = parser.parse_args(arguments)
     if not os.path.isdir(chosen.home):
         parser.error(f"{chosen.home} is not a folder")
     now_us = time.time_ns() // 1000
-    runs, notices = collect(Surroundings([os.path.abspath(chosen.home)], [], [], chosen.temp), Window(), None, 600)
+    where = Surroundings([os.path.abspath(chosen.home)], {}, chosen.temp, chosen.workspace)
+    runs, notices = collect(where, Window(), None, 600)
     given = {"purpose": "other", "team": "", "tags": {}}
     body = record.closed(record.job_of(os.environ, "", now_us, None), given, runs, notices, [], now_us)
     sys.stdout.write(json.dumps(json.loads(body), indent=2).replace("##[", "#\\u0023[") + "\n")

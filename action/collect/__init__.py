@@ -13,6 +13,7 @@ from typing import Protocol
 from . import claude_execution, claude_transcript, codex_rollout
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
+from .places import Place, Surroundings
 from .sources import Gathered
 from .window import Window
 
@@ -27,62 +28,16 @@ class Format(Protocol):
     AGENT: str
     NAME: str
     SUFFIXES: tuple[str, ...]
+    VARIABLES: tuple[str, ...]  # of the environment, that say where the agent keeps its logs
 
+    def places(self, where: Surroundings) -> Iterator[Place]: ...
     def recognises(self, record: dict[str, object]) -> bool: ...
     def read(self, files: list[LogFile], gathered: Gathered) -> None: ...
 
 
 FORMATS: tuple[Format, ...] = (claude_transcript, claude_execution, codex_rollout)
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
-
-
-class Place:
-    """A folder where logs of a format may be. A place in a home must not lead out of it."""
-
-    def __init__(self, format_: Format, path: str, inside: str = "", prefix: str = "", deep: bool = True) -> None:
-        self.agent, self.suffixes = format_.AGENT, format_.SUFFIXES
-        self.path, self.inside, self.prefix, self.deep = path, inside, prefix, deep
-
-    def wants(self, name: str) -> bool:
-        return name.startswith(self.prefix) and name.endswith(self.suffixes)
-
-    def leads_out(self) -> bool:
-        """True when a link in its path leaves the home."""
-        if not self.inside:
-            return False
-        home, real = os.path.realpath(self.inside), os.path.realpath(self.path)
-        return real != home and not real.startswith(home.rstrip(os.sep) + os.sep)
-
-
-class Surroundings:
-    """Where to look: homes, folders that agents' own variables name, and the runner's temporary folder."""
-
-    def __init__(self, homes: list[str], claude: list[str], codex: list[str], temporary: str = "") -> None:
-        self.homes, self.claude, self.codex, self.temporary = homes, claude, codex, temporary
-
-    def places(self) -> Iterator[Place]:
-        for home in self.homes:
-            for folder in (".claude", os.path.join(".config", "claude")):
-                yield Place(claude_transcript, os.path.join(home, folder, "projects"), home)
-            for name in ("sessions", "archived_sessions"):
-                yield Place(codex_rollout, os.path.join(home, ".codex", name), home)
-        for folder in self.claude:
-            yield Place(claude_transcript, os.path.join(folder, "projects"))
-        for folder in [*self.codex, *self._temporary_folders()]:
-            for name in ("sessions", "archived_sessions"):
-                yield Place(codex_rollout, os.path.join(folder, name))
-        for folder in self._temporary_folders():
-            yield Place(claude_transcript, os.path.join(folder, "projects"))
-        if self.temporary:
-            yield Place(claude_execution, self.temporary, prefix="claude-execution-output", deep=False)
-
-    def _temporary_folders(self) -> list[str]:
-        """Actions give an agent a home of its own there."""
-        try:
-            with os.scandir(self.temporary or os.devnull) as entries:
-                return [e.path for e, _ in zip(entries, range(500)) if e.is_dir(follow_symlinks=False)]
-        except OSError:
-            return []
+VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
 
 
 def find(
@@ -90,17 +45,23 @@ def find(
 ) -> list[tuple[str, LogFile]]:
     """The files in the agents' places, each with the agent whose place it is. No file twice."""
     found: dict[str, tuple[str, LogFile]] = {}
-    for place in surroundings.places():
-        if place.agent not in agents or not os.path.isdir(place.path):
-            continue
-        if place.leads_out():
-            notices.append(f"{place.agent}: its log folder is a link out of the home and was not read")
-            continue
-        for file in walk(os.path.realpath(place.path), place.wants, budget, place.deep):
-            found.setdefault(file.path, (place.agent, file))
+    for format_ in FORMATS:
+        for place in format_.places(surroundings) if format_.AGENT in agents else ():
+            for file in _files(format_, place, budget, notices):
+                found.setdefault(file.path, (format_.AGENT, file))
     if budget.exhausted:
         notices.append("there are too many log files; not all of them were read")
     return sorted(found.values(), key=lambda item: item[1].path)
+
+
+def _files(format_: Format, place: Place, budget: Budget, notices: list[str]) -> Iterator[LogFile]:
+    if not os.path.isdir(place.path):
+        return
+    if place.leads_out():
+        notices.append(f"{format_.AGENT}: its log folder is a link out of the home and was not read")
+        return
+    wanted = lambda name: name.startswith(place.prefix) and name.endswith(format_.SUFFIXES)  # noqa: E731
+    yield from walk(os.path.realpath(place.path), wanted, budget, place.deep)
 
 
 def collect(

@@ -37,15 +37,22 @@ from .claude_transcript import (
     tokens_of_calls,
 )
 from .files import LogFile, elements, open_regular
+from .places import Place, Surroundings
 from .sources import BROKEN, Gathered
 
 AGENT = "claude-code"
 NAME = "claude-code execution file"
 SUFFIXES: tuple[str, ...] = (".json",)
+VARIABLES: tuple[str, ...] = ()
 FILE_LIMIT = 64 << 20
 BY_TOTALS = "output is known for each model, not for each call"
 NO_TOTALS = "the run's own totals are missing"
 TOTALS_BECAME_CUMULATIVE = (2, 1, 277)
+
+
+def places(where: Surroundings) -> Iterator[Place]:
+    """The runner's temporary folder itself."""
+    return where.in_temporary(prefix="claude-execution-output", deep=False)
 
 
 def recognises(record: dict[str, object]) -> bool:

@@ -31,11 +31,13 @@ from decimal import Decimal, InvalidOperation
 
 from .calls import LOWER_BOUND, Call, Refused, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
+from .places import Place, Surroundings
 from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
 
 AGENT = "claude-code"
 NAME = "claude-code transcript"
 SUFFIXES: tuple[str, ...] = (".jsonl",)
+VARIABLES: tuple[str, ...] = ("CLAUDE_CONFIG_DIR",)
 UNANSWERED = "the log ends before the model's last answer"
 UNFINISHED = "an answer in the log has no end"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
@@ -43,6 +45,14 @@ MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 Key = tuple[str, str]
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _MARKS = ("sessionId", "parentUuid", "leafUuid", "messageId")
+
+
+def places(where: Surroundings) -> Iterator[Place]:
+    """The `projects` folders."""
+    yield from where.in_homes(".claude", "projects")
+    yield from where.in_homes(".config", "claude", "projects")
+    yield from where.named_by("CLAUDE_CONFIG_DIR", "projects")
+    yield from where.in_temporary_folders("projects")
 
 
 def recognises(record: dict[str, object]) -> bool:

@@ -33,11 +33,13 @@ from collections.abc import Iterable, Iterator
 
 from .calls import LOWER_BOUND, Call, Refused, content_id, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
+from .places import Place, Surroundings
 from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
 
 AGENT = "codex"
 NAME = "codex rollout"
 SUFFIXES: tuple[str, ...] = (".jsonl", ".jsonl.zst")
+VARIABLES: tuple[str, ...] = ("CODEX_HOME",)
 NO_CACHE_WRITES = "this version of Codex does not log cache writes; they are counted as input"
 UNANSWERED = "a turn in the log has no end"
 LOST = "Codex counted more tokens than its log holds"
@@ -50,6 +52,14 @@ _FIELDS = (
     "input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens",
 )  # fmt: skip
 Usage = tuple[int, ...]
+
+
+def places(where: Surroundings) -> Iterator[Place]:
+    """The `sessions` and `archived_sessions` folders."""
+    for name in ("sessions", "archived_sessions"):
+        yield from where.in_homes(".codex", name)
+        yield from where.named_by("CODEX_HOME", name)
+        yield from where.in_temporary_folders(name)
 
 
 def recognises(record: dict[str, object]) -> bool:

@@ -123,17 +123,30 @@ def lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
 
 
 def records_of_head(path: str) -> Iterator[dict[str, object]]:
-    """The JSON objects at a file's beginning: what tells its format. A broken first line does not hide the next."""
+    """What tells a file's format: the JSON objects at its beginning, `{"file": "SQLite"}`, or a Markdown heading.
+
+    A broken first line does not hide the next. A single object over many lines is read whole, within a bound.
+    """
     with open_regular(path) as file:
         head = file.read(HEAD)
-        if b"\n" not in head:
+        if b"\n" not in head or (head[:2].strip() == b"{" and len(head) == HEAD):
             head += file.read(2 * LINE_LIMIT)
-    if head.lstrip()[:1] == b"[":
+    start = head.lstrip()[:16]
+    if start.startswith(b"["):
         yield from elements(head.decode("utf-8", "replace"))
-        return
-    for line in head.split(b"\n")[:40]:
+    elif head.startswith(b"SQLite format 3\0"):
+        yield {"file": "SQLite"}
+    elif start.startswith(b"#"):
+        yield {"heading": head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace")}
+    else:
+        yield from _objects_of_lines(head)
+
+
+def _objects_of_lines(head: bytes) -> Iterator[dict[str, object]]:
+    lines_of_head = head.split(b"\n")[:40]
+    for text in [head] if lines_of_head[0].strip() == b"{" else lines_of_head:
         try:
-            record = decode(line)
+            record = decode(text)
         except Refused:
             continue
         if isinstance(record, dict):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collect import Surroundings, collect
+from collect import collect
 from collect.calls import AgentRun, Refused, count, instant, microseconds, text, word
 from collect.files import LINE_LIMIT, Budget, decode, lines, walk
+from collect.places import Surroundings
 from collect.window import Window
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ def jsonl(*records: object) -> bytes:
 
 
 def read(home: Path) -> tuple[list[AgentRun], list[str]]:
-    return collect(Surroundings([str(home)], [], []), Window())
+    return collect(Surroundings([str(home)]), Window())
 
 
 def only(home: Path) -> AgentRun:
@@ -176,7 +177,7 @@ def test_three_thousand_old_logs_take_no_time_to_pass_over(tmp_path: Path) -> No
         os.utime(path, (1, 1))
     began = time.process_time()
     now_us = time.time_ns() // 1000
-    assert collect(Surroundings([str(tmp_path)], [], []), Window(now_us, now_us)) == ([], [])
+    assert collect(Surroundings([str(tmp_path)]), Window(now_us, now_us)) == ([], [])
     assert time.process_time() - began < 1
 
 

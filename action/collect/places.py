@@ -1,0 +1,69 @@
+"""Where logs may lie: homes, folders that agents' own variables name, the workspace, the runner's temporary folder.
+
+Knows no agent: each format says in its `places` which of these it wants. Refuses links that lead out of a place's root.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+TEMPORARY_FOLDERS = 500
+
+
+class Place:
+    """A folder where logs of a format may be. One that is `inside` a root must not lead out of it."""
+
+    def __init__(self, path: str, inside: str = "", prefix: str = "", deep: bool = True) -> None:
+        self.path, self.inside, self.prefix, self.deep = path, inside, prefix, deep
+
+    def leads_out(self) -> bool:
+        """True when a link in its path leaves its root."""
+        if not self.inside:
+            return False
+        root, real = os.path.realpath(self.inside), os.path.realpath(self.path)
+        return real != root and not real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+class Surroundings:
+    """What a job has around it. `variables` are the folders that a variable named, at the job's start and now."""
+
+    def __init__(
+        self,
+        homes: Sequence[str],
+        variables: Mapping[str, Sequence[str]] | None = None,
+        temporary: str = "",
+        workspace: str = "",
+    ) -> None:
+        self.homes, self.temporary, self.workspace = homes, temporary, workspace
+        self._variables = variables or {}
+
+    def in_homes(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
+        """This folder of every home."""
+        for home in self.homes:
+            yield Place(os.path.join(home, *parts), home, prefix, deep)
+
+    def named_by(self, variable: str, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
+        """The folders that an agent's variable names, or folders in them."""
+        for folder in self._variables.get(variable, ()):
+            yield Place(os.path.join(folder, *parts), prefix=prefix, deep=deep)
+
+    def in_workspace(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
+        """This folder of the workspace."""
+        if self.workspace:
+            yield Place(os.path.join(self.workspace, *parts), self.workspace, prefix, deep)
+
+    def in_temporary(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
+        """This folder of the runner's temporary folder."""
+        if self.temporary:
+            yield Place(os.path.join(self.temporary, *parts), prefix=prefix, deep=deep)
+
+    def in_temporary_folders(self, *parts: str) -> Iterator[Place]:
+        """This folder of every folder there: actions give an agent a home of its own in them."""
+        try:
+            with os.scandir(self.temporary or os.devnull) as entries:
+                folders = [e.path for e, _ in zip(entries, range(TEMPORARY_FOLDERS)) if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return
+        for folder in folders:
+            yield Place(os.path.join(folder, *parts))
