@@ -7,6 +7,7 @@ the machine. Tokens and bodies are made beforehand.
 import gc
 import json
 import multiprocessing
+import random
 import statistics
 import tempfile
 import threading
@@ -78,7 +79,9 @@ def serve(url: str, issuer_url: str, ready: Any, stop: Event) -> None:
 def _request(issuer: Issuer, number: int) -> tuple[bytes, dict[str, str]]:
     tokens = {"cache_read_tokens": 20_000 + number, "cache_write_5m_tokens": 700, "reasoning_tokens": 100}
     more = {"service_tier": "standard", "speed": "standard", "subagent": False, "at": stamp(START)}
-    calls = [call(f"{number:06}{i:04}{hash((number, i)) & 0xFFFFFFFF:08x}", **tokens, **more) for i in range(CALLS)]
+    # Response ids are random, as vendors' are: each is written to another page of the index that knows them.
+    ids = random.Random(number)
+    calls = [call(f"01{ids.getrandbits(96):024x}", **tokens, **more) for _ in range(CALLS)]
     body = json.dumps(closing(agent_run(f"session-{number}", calls))).encode()
     token = issuer.token(run_id=str(number + 1), check_run_id=str(number + 1))
     return body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

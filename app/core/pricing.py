@@ -35,6 +35,7 @@ PRICE_KEYS: dict[Charge, tuple[int, tuple[str, ...]]] = {
     Charge.REQUEST: (THOUSAND, ("requests_kcount",)),
 }
 NO_DISCOUNT = Decimal(0)
+ALWAYS = (0, 0)  # the window of prices that never change
 PLAIN = frozenset({"", "standard", "default"})
 # Model names come from outside: the memory of them has an end.
 LARGEST_MEMORY = 10_000
@@ -48,17 +49,27 @@ class _Listed:
     context: dict[str, str]
     dates: list[date]
     times: list[time]
-    windows: dict[tuple[int, int, Decimal], UnitPrices | None] = field(default_factory=dict)
+    windows: dict[tuple[int, int], UnitPrices | None] = field(default_factory=dict)
+    discounted: dict[tuple[int, int, Decimal], UnitPrices | None] = field(default_factory=dict)
 
-    def at(self, instant: datetime, discount: Decimal) -> UnitPrices | None:
-        window = (0, 0, discount)
-        if self.dates or self.times:
-            utc = instant.astimezone(UTC)
-            window = (bisect_right(self.dates, utc.date()), bisect_right(self.times, utc.time()), discount)
-        if window not in self.windows:
-            listed = _unit_prices(self.model.get_prices(instant, self.context))
-            self.windows[window] = listed.less(discount) if listed and discount else listed
-        return self.windows[window]
+    def at(self, instant: datetime) -> UnitPrices | None:
+        window = self._window(instant) if self.dates or self.times else ALWAYS
+        try:
+            return self.windows[window]
+        except KeyError:
+            listed = self.windows[window] = _unit_prices(self.model.get_prices(instant, self.context))
+            return listed
+
+    def less(self, instant: datetime, discount: Decimal) -> UnitPrices | None:
+        key = *self._window(instant), discount
+        if key not in self.discounted:
+            listed = self.at(instant)
+            self.discounted[key] = None if listed is None else listed.less(discount)
+        return self.discounted[key]
+
+    def _window(self, instant: datetime) -> tuple[int, int]:
+        utc = instant.astimezone(UTC)
+        return bisect_right(self.dates, utc.date()), bisect_right(self.times, utc.time())
 
 
 class PriceList:
@@ -90,7 +101,9 @@ class PriceList:
         `discount` is a share off the list (0 to 1): what was contracted is list × (1 − discount).
         """
         listed = self._known((provider, model, service_tier, speed))
-        return None if listed is None else listed.at(at, discount)
+        if listed is None:
+            return None
+        return listed.less(at, discount) if discount else listed.at(at)
 
     def _known(self, key: tuple[str, str, str, str]) -> _Listed | None:
         """What is listed for a provider's model at a service tier and speed, looked for once."""
@@ -122,7 +135,7 @@ class PriceList:
             wanted = call.provider, call.model, call.service_tier, call.speed
             if wanted != key:
                 key, listed = wanted, self._known(wanted)
-            prices = listed.at(call.at, NO_DISCOUNT) if listed is not None else None
+            prices = listed.at(call.at) if listed is not None else None
             found.append(None if prices is None else prices.cost(call))
         return found
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from operator import mul
 from typing import NamedTuple
 
 from app.core.money import NANO_PER_USD, NanoUsd
@@ -107,7 +106,18 @@ class UnitPrices:
         whole = self.whole[row]
         if whole is None:
             return NanoUsd(sum(map(Rate.charge, self.rows[row], self._counts(tokens, call.web_searches))))
-        return NanoUsd(sum(map(mul, whole, self._counts(tokens, call.web_searches))))
+        apart = tokens[6] if self.reasoning_apart else 0
+        return NanoUsd(
+            tokens[0] * whole[0]
+            + tokens[1] * whole[1]
+            + tokens[2] * whole[2]
+            + tokens[3] * whole[3]
+            + tokens[4] * whole[4]
+            + (tokens[5] - apart) * whole[5]
+            + apart * whole[6]
+            + call.web_searches * whole[7]
+            + whole[8]
+        )
 
     def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
         apart = tokens.reasoning if self.reasoning_apart else 0

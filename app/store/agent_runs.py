@@ -187,30 +187,29 @@ def flag_revision(session: Session, account_id: int, agent_run_id: str) -> None:
     REVISED.run(session, {"account_id": account_id, "id": agent_run_id})
 
 
-def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[str] | None:
-    """Write model calls (tuples in the order of CALL_COLUMNS); returns the ids of those not counted before, None: all.
+def add_calls(session: Session, account_id: int, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, int]] | None:
+    """Write model calls (tuples in the order of CALL_COLUMNS); returns which were not counted before (agent run and
+    position), None: all.
 
     A call is known by provider and response id within the account, whoever sent it first.
     """
     mark = mark_of(session)
-    ordered = sorted(rows, key=itemgetter(3, 4))
+    ordered = sorted(rows, key=itemgetter(3))
     written = 0
-    for size in CHUNKS:
-        while len(ordered) >= size:
-            values = list(chain.from_iterable(ordered[:size]))
-            written += execute(session, _add_calls(mark, size), values).rowcount
-            del ordered[:size]
+    for done in range(0, len(ordered), MOST_CALLS_A_STEP):
+        step = ordered[done : done + MOST_CALLS_A_STEP]
+        written += execute(session, _add_calls(mark, len(step)), list(chain.from_iterable(step))).rowcount
     if written == len(rows):
         return None
-    query = select(ModelCallRow.id).where(
-        ModelCallRow.account_id == account_id, col(ModelCallRow.agent_run_id).in_({row[2] for row in rows})
+    query = select(ModelCallRow.agent_run_id, ModelCallRow.position).where(
+        ModelCallRow.account_id == account_id, col(ModelCallRow.agent_run_id).in_({row[0] for row in rows})
     )
     return set(session.exec(query))
 
 
 # Few statements with many rows each: `executemany` would hand Python's lock to and fro for every row, and
-# SQLAlchemy's own inserts cost more than SQLite's work (bench/record.py). Few sizes, so that drivers know them again.
-CHUNKS = (256, 64, 16, 4, 1)
+# SQLAlchemy's own inserts cost more than SQLite's work (bench/record.py).
+MOST_CALLS_A_STEP = 100
 
 
 @cache

@@ -1,82 +1,74 @@
-"""Many rows at the speed of the driver, for the one place where SQLAlchemy's care for each row and each transaction
-would cost more than the work: the inbox, thousands of times a minute. The SQL is the same `text` as everywhere.
+"""Many rows at the speed of the driver, for the one place where SQLAlchemy's care for each transaction would cost
+more than the work: the inbox, thousands of times a minute. The statements are the same as everywhere.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, TextClause
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.store.database import Database
+from app.store.raw import Raw, mark_for
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
+# Pages of 4 kB. Whoever commits the last of them also copies all of them to the file, and keeps the others waiting:
+# often and little, rather than SQLite's 1000, makes the slowest deliveries a third faster (docs/performance.md).
+CHECKPOINT_PAGES = 300
 
 
 class Bulk:
     """A writing transaction of the driver's own; named values go in, tuples come out."""
 
-    def __init__(self, cursor: DBAPICursor, dialect: Dialect) -> None:
-        self._cursor, self._dialect = cursor, dialect
+    def __init__(self, cursor: DBAPICursor, mark: str) -> None:
+        self._cursor, self._mark = cursor, mark
 
-    def write(self, statement: TextClause, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute an INSERT … VALUES (…) for all rows."""
-        if not self._dialect.positional:
-            self._cursor.executemany(_compiled(statement, self._dialect, 1)[0], rows)
-            return
-        # SQLite's driver gives up Python's lock at every step, and has to win it back from the server's thread:
-        # many rows a step. Few sizes, so that the driver keeps the prepared statements.
-        done = 0
-        while done < len(rows):
-            size = next(size for size in ROWS_A_STEP if size <= len(rows) - done)
-            sql, places = _compiled(statement, self._dialect, size)
-            self._cursor.execute(sql, [row[name] for row in rows[done : done + size] for name in places])
-            done += size
+    def write(self, statement: Raw, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run an INSERT for all rows."""
+        statement.run_all_by(self._cursor, self._mark, rows)
 
-    def execute(self, statement: TextClause, row: Mapping[str, Any]) -> None:
-        compiled = statement.compile(dialect=self._dialect)
-        self._cursor.execute(str(compiled), [row[name] for name in compiled.positiontup or ()] or row)
+    def execute(self, statement: Raw, row: Mapping[str, Any]) -> None:
+        statement.run_by(self._cursor, self._mark, row)
 
     def rows_of(self, query: str, keys: Sequence[str]) -> Sequence[tuple[Any, ...]]:
         """The rows of a query that ends in "IN ", for these keys."""
-        mark = "?" if self._dialect.positional else "%s"
-        self._cursor.execute(f"{query}({','.join([mark] * len(keys))})", tuple(keys))
+        self._cursor.execute(f"{query}({','.join([self._mark] * len(keys))})", tuple(keys))
         return self._cursor.fetchall()
 
 
-@contextmanager
-def bulk_transaction(database: Database) -> Iterator[Bulk]:
-    """Committed when the block ends, rolled back when it raises (the driver's own errors)."""
-    with database.writer, _connection(database) as connection:
-        try:
-            cursor = connection.cursor()
-            if database.sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
-            yield Bulk(cursor, database.engine.dialect)
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
+class BulkWriter:
+    """One writer of many rows, for one thread. It keeps its connection: a pool's care costs as much as a row."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._mark = mark_for(database.engine.dialect.name)
+        self._connection: PoolProxiedConnection | None = None
 
-@contextmanager
-def _connection(database: Database) -> Iterator[Any]:
-    connection = database.engine.raw_connection()
-    try:
-        yield connection
-    finally:
-        connection.close()
+    @contextmanager
+    def transaction(self) -> Iterator[Bulk]:
+        """Committed when the block ends, rolled back when it raises (the driver's own errors)."""
+        with self._database.writer:
+            connection = self._connection = self._connection or self._open()
+            try:
+                cursor = connection.cursor()
+                if self._database.sqlite:
+                    cursor.execute("BEGIN IMMEDIATE")
+                yield Bulk(cursor, self._mark)
+                connection.commit()
+            except BaseException:
+                self.close()  # which rolls back; perhaps the server has gone, so the next one connects anew
+                raise
 
+    def _open(self) -> "PoolProxiedConnection":
+        connection = self._database.engine.raw_connection()
+        if self._database.sqlite:
+            connection.cursor().execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        return connection
 
-@cache
-def _compiled(statement: TextClause, dialect: Dialect, size: int) -> tuple[str, Sequence[str]]:
-    """The SQL in the driver's own style with so many groups of values, and the order of the values in a group."""
-    compiled = statement.compile(dialect=dialect)
-    head, group, tail = VALUES.split(str(compiled), maxsplit=1)
-    return f"{head}VALUES {', '.join([group] * size)}{tail}", compiled.positiontup or ()
-
-
-# A statement has one group of values, on a line of its own, and no values after it.
-VALUES = re.compile(r"VALUES (\(.*\))$", re.MULTILINE)
-ROWS_A_STEP = (16, 4, 1)
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -16,6 +16,8 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 30_000
+# A batch of records changes more pages than SQLite's 2 MB hold: they would be written twice.
+CACHE_KB = 16_000
 # A replica that freezes inside a transaction must not keep its locks: the others could not take its lanes over.
 POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 
@@ -69,7 +71,8 @@ def _engine(url: str, pool_size: int) -> Engine:
         return create_engine(
             url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS
         )
-    engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size)
+    # The connection used last comes first: its cache has the pages that were written last.
+    engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size, pool_use_lifo=True)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -80,6 +83,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
+        f"cache_size=-{CACHE_KB}",
+        "temp_store=MEMORY",
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):

@@ -51,7 +51,7 @@ def revive(session: Session, job: DeadJob, now: datetime) -> None:
     """Let a dead job be tried again, from its first attempt. One that waits anew already takes its place."""
     connection, now_us = session.connection(), us(now)
     lane = {"lane": job.lane, "account_id": job.account_id, "next_at_us": now_us, "now_us": now_us}
-    connection.execute(WAKE_LANE, lane)
+    WAKE_LANE.run(session, lane)
     connection.execute(REVIVE, {"id": job.id, "now_us": now_us})
     if job.delivery_id:
         connection.execute(REVIVE_DELIVERY, {"delivery_id": job.delivery_id})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import SimpleQueue
 
-from app.store.bulk import bulk_transaction
+from app.store.bulk import BulkWriter
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
 
@@ -32,6 +32,7 @@ class Intake:
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
+        self._writer = BulkWriter(database)
         self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()  # None: write what is before it, then end
         self._bytes = 0
         self._stopping = False
@@ -45,18 +46,19 @@ class Intake:
         self._stopping = True
         self._waiting.put(None)
         self._thread.join()
+        self._writer.close()
 
     async def keep(self, delivery: Delivery) -> None:
         """Return once the delivery is committed. Raises IntakeFullError, or what the database raised."""
         if self._stopping or self._waiting.qsize() >= MOST_WAITING or self._bytes > MOST_WAITING_BYTES:
             raise IntakeFullError
         future = asyncio.get_running_loop().create_future()
-        self._bytes += len(delivery.payload)
+        self._bytes += len(delivery.compressed)
         self._waiting.put((delivery, future))
         try:
             await future
         finally:
-            self._bytes -= len(delivery.payload)
+            self._bytes -= len(delivery.compressed)
 
     def _write_batches(self) -> None:
         more = True
@@ -93,7 +95,7 @@ class Intake:
         return None
 
     def _commit(self, deliveries: list[Delivery]) -> None:
-        with bulk_transaction(self._database) as bulk:
+        with self._writer.transaction() as bulk:
             keep(bulk, deliveries, self._now())
         self._database.enqueued.set()
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from app.store.keys import new_key, us
+from app.store.raw import Raw
 
 WAITING, RUNNING, DONE, DEAD = range(4)
 DELIVERY = "delivery"
@@ -65,9 +66,8 @@ def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None
     """As `enqueue`, in two statements: lanes first and in one order, so that writers cannot deadlock on them."""
     if not jobs:
         return
-    connection = session.connection()
-    connection.execute(WAKE_LANE, [row | {"now_us": us(now)} for row in _lane_rows(jobs)])
-    connection.execute(INSERT_JOB, [_job_row(new, us(now)) for new in jobs])
+    WAKE_LANE.run_all(session, [row | {"now_us": us(now)} for row in _lane_rows(jobs)])
+    INSERT_JOB.run_all(session, [_job_row(new, us(now)) for new in jobs])
     session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
 
 
@@ -102,7 +102,7 @@ def _lane_rows(jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
 
 
 # A debounced kind ("publish") keeps the due time of the one that waits: a stream of changes must not starve it.
-INSERT_JOB = text("""
+INSERT_JOB = Raw("""
     INSERT INTO job (id, account_id, lane, kind, dedupe, args, run_at_us, attempts, state, error, created_at_us)
     VALUES (:id, :account_id, :lane, :kind, :dedupe, :args, :run_at_us, 0, 0, '', :now_us)
     ON CONFLICT (dedupe) WHERE state = 0 DO UPDATE SET
@@ -110,16 +110,16 @@ INSERT_JOB = text("""
         run_at_us = CASE WHEN job.kind <> 'publish' AND excluded.run_at_us < job.run_at_us
                          THEN excluded.run_at_us ELSE job.run_at_us END
 """)
-# Too early a `next_at_us` costs one idle claim, too late a one would forget a job: here it only ever moves down.
+# Too early a `next_at_us` costs one idle claim, too late a one would forget a job: here it only ever moves down. A
+# lane that is not moved is locked all the same, so whoever gives it back meanwhile sees the new job, or waits for it.
 # The fence starts at the present, so that a lane which was pruned and comes back cannot repeat one.
-WAKE_LANE = text("""
+WAKE_LANE = Raw("""
     INSERT INTO lane (key, account_id, next_at_us, lease_until_us, fence)
     VALUES (:lane, :account_id, :next_at_us, 0, :now_us)
-    ON CONFLICT (key) DO UPDATE SET next_at_us =
-        CASE WHEN lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
-             THEN excluded.next_at_us ELSE lane.next_at_us END
+    ON CONFLICT (key) DO UPDATE SET next_at_us = excluded.next_at_us
+    WHERE lane.next_at_us IS NULL OR excluded.next_at_us < lane.next_at_us
 """)
 STATE_OF = text("SELECT state, error FROM job WHERE dedupe = :dedupe ORDER BY id DESC LIMIT 1")
-REVIVE_BY_DEDUPE = text("""
+REVIVE_BY_DEDUPE = Raw("""
     UPDATE job SET state = 0, attempts = 0, run_at_us = :now_us WHERE dedupe = :dedupe AND state = 3
 """)

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from sqlmodel import Session
 
+from app.store.raw import execute
+
 
 @contextmanager
 def savepoint(session: Session) -> Iterator[Callable[[], None]]:
@@ -12,12 +14,11 @@ def savepoint(session: Session) -> Iterator[Callable[[], None]]:
 
     In raw statements: SQLAlchemy's nested transactions cost as much as writing a hundred rows.
     """
-    connection = session.connection()
-    connection.exec_driver_sql("SAVEPOINT part")
+    execute(session, "SAVEPOINT part")
 
     def undo() -> None:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
+        execute(session, "ROLLBACK TO SAVEPOINT part")
         session.expunge_all()
 
     yield undo
-    connection.exec_driver_sql("RELEASE SAVEPOINT part")
+    execute(session, "RELEASE SAVEPOINT part")

@@ -223,13 +223,11 @@ class ModelCallRow(SQLModel, table=True):
     """One model call, counted once in an account whoever sends it."""
 
     __tablename__ = "model_call"
-    __table_args__ = (
-        Index("uq_model_call_identity", "account_id", "provider", "response_id", unique=True),
-        Index("ix_model_call_agent_run", "agent_run_id"),
-    )
-    id: str = Field(primary_key=True)
+    __table_args__ = (Index("uq_model_call_identity", "identity", unique=True),)
+    agent_run_id: str = Field(primary_key=True)
+    position: int = _key()  # in the agent run as it was reported, from 0; calls counted elsewhere leave gaps
     account_id: int = _int()
-    agent_run_id: str
+    identity: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # run_rows.call_identity
     provider: str
     response_id: str
     model: str
@@ -333,7 +331,8 @@ class Effect(SQLModel, table=True):
     github_id: int | None = _int(default=None, nullable=True)
     location: str = ""  # "owner/name#5", for people
     body_sha256: str = ""
-    state: str  # "intent", "written", "refused" (permanent; see note)
+    # "intent", "written", "refused" (see note), "removed" (by a person), "overtaken" (an intent for a former head)
+    state: str
     note: str = _long()
     updated_at_us: int = _int()
 
@@ -368,7 +367,7 @@ class Inbox(SQLModel, table=True):
     installation_id: int = _int(default=0)
     account_id: int = _int(default=0)
     repository_id: int = _int(default=0)
-    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # zlib level 1
+    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # zlib
     state: str = "waiting"  # "waiting", "done", "dead", "ignored"
     received_at_us: int = _int(index=True)
 

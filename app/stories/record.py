@@ -7,7 +7,6 @@ same report again changes nothing. Another one under a known identity is kept an
 import hashlib
 import json
 import logging
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from app.store import agent_runs as store
 from app.store.accounts import repository_of
 from app.store.admission import admission_of
 from app.store.books import post_usage
+from app.store.compressed import compressed, decompressed
 from app.store.keys import new_keys
 from app.store.queue import Job, NewJob, enqueue, enqueue_all
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
@@ -130,7 +130,7 @@ def prepare(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Map
         raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
     show_money = terms.config.shows_money(terms.public)
     body_sha256 = hashlib.sha256(body).hexdigest()
-    return Prepared(claims, report, costed, zlib.compress(body, 1), body_sha256, show_money, now)
+    return Prepared(claims, report, costed, compressed(body), body_sha256, show_money, now)
 
 
 def record(world: World, prepared: Sequence[Prepared]) -> list[Recorded | Exception]:
@@ -206,14 +206,13 @@ def _add(
 ) -> dict[tuple[str, str], KeptRun]:
     """Add agent runs with those of their calls that nobody sent before, and enter their cost in the books."""
     ids = new_keys(len(costed))
-    keys = iter(new_keys(sum(len(each.run.calls) for each in costed)))
     rows = [
-        call_row(next(keys), sent.claims.account_id, agent_run_id, call, cost)
+        call_row(agent_run_id, position, sent.claims.account_id, call, cost)
         for agent_run_id, each in zip(ids, costed, strict=True)
-        for call, cost in zip(each.run.calls, each.costs, strict=True)
+        for position, (call, cost) in enumerate(zip(each.run.calls, each.costs, strict=True))
     ]
     fresh = store.add_calls(session, sent.claims.account_id, rows)
-    flags = iter([True] * len(rows) if fresh is None else [row[0] in fresh for row in rows])
+    flags = iter([True] * len(rows) if fresh is None else [row[:2] in fresh for row in rows])
     added = {}
     for agent_run_id, each in zip(ids, costed, strict=True):
         counts = [next(flags) for _ in each.costs]
@@ -294,7 +293,7 @@ def _miss(session: Session, world: World, account_id: int, job_id: str) -> None:
         return
     store.mark_missing(session, opened)
     record_id, body = store.opening_of(session, account_id, job_id)
-    tags = json.loads(zlib.decompress(body)).get("tags", {})
+    tags = json.loads(decompressed(body)).get("tags", {})
     store.add_agent_run(session, stand_in_row(opened, record_id, tags, world.prices.version))
     due = world.now()
     enqueue(session, _run_job(account_id, opened.repository_id, opened.run_id, "place", job_id, due), due)

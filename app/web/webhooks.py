@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from starlette.types import Message, Receive, Scope, Send
 
 from app.core.events import UnreadableEventError, route
+from app.store.compressed import compressed
 from app.store.inbox import Delivery
 from app.store.intake import Intake, IntakeFullError
 
@@ -143,9 +144,9 @@ def _delivery(headers: dict[bytes, bytes], body: bytes) -> Delivery | None:
         raise RefusalError(400, "unreadable", f"The payload cannot be read: {error}"[:499] + ".") from None
     if found is None:
         return None
-    return Delivery(
-        delivery_id, event, found.action, found.installation_id, found.account_id, found.repository_id, found.lane, body
-    )
+    whose = found.installation_id, found.account_id, found.repository_id
+    # Compressed here and not by the writer: it is the writer that the other deliveries wait for.
+    return Delivery(delivery_id, event, found.action, *whose, found.lane, compressed(body))
 
 
 def _matching(headers: dict[bytes, bytes], name: bytes, pattern: re.Pattern[bytes]) -> str:

@@ -12,7 +12,8 @@ import pytest
 from app.core.events import route
 from app.sandbox import Sandbox
 from app.sandbox.faults import Fault
-from app.store.bulk import bulk_transaction
+from app.store.bulk import BulkWriter
+from app.store.compressed import compressed
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
 from app.timetable import stories
@@ -74,11 +75,20 @@ def take_in(stage: Stage) -> None:
     waiting, stage.waiting = stage.waiting, []
     found = [(one, route(one.event, one.body)) for one in waiting]
     kept = [
-        Delivery(one.guid, one.event, r.action, r.installation_id, r.account_id, r.repository_id, r.lane, one.body)
+        Delivery(
+            one.guid,
+            one.event,
+            r.action,
+            r.installation_id,
+            r.account_id,
+            r.repository_id,
+            r.lane,
+            compressed(one.body),
+        )
         for one, r in found
         if r is not None
     ]
-    with bulk_transaction(stage.world.db) as bulk:
+    with BulkWriter(stage.world.db).transaction() as bulk:
         keep(bulk, kept, stage.now())
 
 

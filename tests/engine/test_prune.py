@@ -5,15 +5,16 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from app.store import prune
-from app.store.bulk import bulk_transaction
+from app.store.bulk import BulkWriter
+from app.store.compressed import compressed
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
 from tests.engine.play import START, Clock, Diary, put, rows, worker_of, world_of
 
 
 def deliver(database: Database, delivery_id: str) -> None:
-    with bulk_transaction(database) as bulk:
-        keep(bulk, [Delivery(delivery_id, "pull_request", "opened", 1, 1, 1, "1/1/1", b"{}")], START)
+    with BulkWriter(database).transaction() as bulk:
+        keep(bulk, [Delivery(delivery_id, "pull_request", "opened", 1, 1, 1, "1/1/1", compressed(b"{}"))], START)
 
 
 def test_finished_deliveries_lose_their_payload_after_a_week_and_go_after_a_month(database: Database) -> None:

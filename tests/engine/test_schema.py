@@ -48,7 +48,7 @@ def test_token_counts_cannot_be_negative(database: Database) -> None:
     columns = tables.ModelCallRow.metadata.tables["model_call"].columns
     row = {column.name: 0 if "INT" in str(column.type) or column.name == "subagent" else "x" for column in columns}
     with database.transaction() as session:
-        session.connection().execute(insert(tables.ModelCallRow), [row | {"subagent": False}])
+        session.connection().execute(insert(tables.ModelCallRow), [row | {"subagent": False, "identity": b"x"}])
     for name in (name for name in row if name.endswith("_tokens")):
         with pytest.raises(IntegrityError), database.transaction() as session:
             session.connection().execute(text(f"UPDATE model_call SET {name} = -1"))

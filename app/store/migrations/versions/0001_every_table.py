@@ -128,8 +128,9 @@ TABLES = {
         posted_at_us number
     """,
     "model_call": """
-        id string | account_id number, agent_run_id string, provider string, response_id string, model string,
-        at_us number, input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
+        agent_run_id string, position number | account_id number, identity blob, provider string,
+        response_id string, model string, at_us number, input_tokens number, cache_read_tokens number,
+        cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, web_searches number, service_tier string, speed string, subagent flag,
         cost_nano_usd number?
@@ -186,8 +187,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_lane_next", "lane", "next_at_us", {**waiting("next_at_us IS NOT NULL")}),
     ("ix_ledger_entry_agent_run", "ledger_entry", "account_id agent_run_id", {}),
     ("ix_ledger_entry_book", "ledger_entry", "account_id repository_id month book", {}),
-    ("ix_model_call_agent_run", "model_call", "agent_run_id", {}),
-    ("uq_model_call_identity", "model_call", "account_id provider response_id", {"unique": True}),
+    ("uq_model_call_identity", "model_call", "identity", {"unique": True}),
     ("ix_pull_branch", "pull", "account_id repository_id head_ref", {}),
     ("ix_pull_commit_sha", "pull_commit", "account_id repository_id sha", {}),
     ("ix_pull_head_sha", "pull_head", "account_id repository_id sha", {}),
