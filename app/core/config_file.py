@@ -5,7 +5,7 @@ a key twice. Every problem has a line, the setting's path and one sentence.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -104,7 +104,7 @@ def _scalar(node: yaml.ScalarNode) -> Value:
 
 
 def _told(error: jsonschema_rs.ValidationError, tree: Value, lines: dict[Where, int]) -> Iterator[Problem]:
-    where: Where = tuple(error.instance_path)
+    where = _where(tree, error.instance_path)
     kind, about = error.kind.name, error.kind.as_dict()
     if kind == "additionalProperties":
         known = list(_schema_at(error.schema_path[:-1]).get("properties", ()))
@@ -134,6 +134,21 @@ def _comment(schema_path: list[str | int]) -> str:
         if isinstance(told, dict) and isinstance(told.get("$comment"), str):
             return str(told["$comment"])
     return "is not valid"
+
+
+def _where(tree: Value, path: Sequence[str | int]) -> Where:
+    """The validator's path in the tree's own keys: it takes a group's name that looks like a number for one."""
+    where: list[str | int] = []
+    value: Any = tree
+    for part in path:
+        key = part
+        if isinstance(value, dict):
+            key = next((name for name in value if name == str(part) or (name.isdecimal() and int(name) == part)), "")
+            if key == "":
+                break
+        where.append(key)
+        value = value[key]
+    return tuple(where)
 
 
 def _not(tree: Value, where: Where) -> str:

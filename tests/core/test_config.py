@@ -61,6 +61,13 @@ def test_a_whole_file_is_read() -> None:
     assert [each.share for each in config.discounts] == [Decimal("0.125"), Decimal("0.2"), Decimal("0.05")]
 
 
+@pytest.mark.parametrize("team", ["0", "00", "7"])
+def test_a_name_that_is_a_number_is_a_name_where_a_mistake_is_told(team: str) -> None:
+    (problem,) = told(f'teams:\n  "{team}":\n    repositories:\n      - 5\n')
+    assert problem.startswith("line 4: ")
+    assert f"teams.{team}.repositories[0]" in problem
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "---\n", "~"])
 def test_an_empty_file_means_the_defaults(text: str) -> None:
     assert good(text) == Config()
