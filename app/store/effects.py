@@ -23,6 +23,20 @@ def latest_summary(session: Session, account_id: int) -> Month | None:
     return max(months, default=None)
 
 
+def overtaken(session: Session, account_id: int, prefix: str, present: str) -> list[Effect]:
+    """Intents below a prefix of keys that a crash left behind and that `present` has taken the place of."""
+    return list(
+        session.exec(
+            select(Effect).where(
+                Effect.account_id == account_id,
+                col(Effect.key).startswith(prefix, autoescape=True),
+                Effect.key != present,
+                Effect.state == "intent",
+            )
+        )
+    )
+
+
 def write_effect(session: Session, effect: Effect, now: datetime) -> None:
     """Keep an effect as it is now."""
     effect.updated_at_us = us(now)

@@ -27,7 +27,7 @@ from app.core.workflow_lines import own_workflow
 from app.store.accounts import repository_of
 from app.store.configs import config_of
 from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming, unattributed_of
-from app.store.effects import effect_of, fingerprint, write_effect
+from app.store.effects import effect_of, fingerprint, overtaken, write_effect
 from app.store.keys import instant
 from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job, NewJob, enqueue
@@ -74,16 +74,24 @@ def publish(job: Job, world: World) -> None:
         page = _page(session, world, key)
         check_effect = effect_of(session, key.account_id, _check_key(page)) if page else None
         comment_effect = effect_of(session, key.account_id, f"comment:{key.repository_id}:{key.number}")
+        left = overtaken(session, key.account_id, _checks_of(key), _check_key(page)) if page else []
     github = world.client(key.account_id)
     if page is None or github is None:
         return
+    for effect in left:
+        effect.state, effect.note = "overtaken", "the head moved on before it was known whether this was written"
+        _keep(world, effect)
     if page.cost.lines or check_effect is not None:
         _put_check(world, github, page, check_effect, force=bool(job.args.get("force")), anew=anew)
     _put_comment(world, github, page, comment_effect, anew=anew)
 
 
 def _check_key(page: Page) -> str:
-    return f"check:{page.key.repository_id}:{page.key.number}:{page.pull.head_sha}"
+    return f"{_checks_of(page.key)}{page.pull.head_sha}"
+
+
+def _checks_of(key: PullKey) -> str:
+    return f"check:{key.repository_id}:{key.number}:"
 
 
 def _put_check(

@@ -152,7 +152,7 @@ class Verdict:
                     self.figures["checks without a tie"] += not due
                     if count != 1:
                         yield f"{here} has {count} checks on {sha}: {self.told(place.name, number)}"
-        for key, state in self.rows("SELECT key, state FROM effect WHERE state <> 'written'"):
+        for key, state in self.rows("SELECT key, state FROM effect WHERE state NOT IN ('written', 'overtaken')"):
             yield f"{key} is {state}"
 
     def told(self, place: str, number: int) -> list[str]:

@@ -1,5 +1,7 @@
 """From an agent run to the check and the comment on its pull, through everything that comes in between."""
 
+from sqlalchemy import text
+
 from app.core.facts import PullNumber
 from tests.core.rendered import Page, harms
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
@@ -62,6 +64,19 @@ def test_the_check_follows_the_head(stage: Stage) -> None:
     stage.gh.push_to_pull(REPOSITORY, number, {"a.py": "2"})
     stage.settle()
     assert len(stage.gh.checks(REPOSITORY, number)) == 1
+
+
+def test_an_intent_that_a_crash_left_on_a_former_head_is_overtaken_when_the_head_has_moved(stage: Stage) -> None:
+    stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "feature", files={"a.py": "1"})
+    stage.agent(pull=number)
+    stage.settle()
+    with stage.world.db.transaction() as session:  # as if the process had died before it could note what it wrote
+        session.connection().execute(text("UPDATE effect SET state = 'intent' WHERE key LIKE 'check%'"))
+    stage.gh.push_to_pull(REPOSITORY, number, {"a.py": "2"})
+    stage.settle()
+    states = stage.rows("SELECT state FROM effect WHERE effect.key LIKE 'check:%' ORDER BY updated_at_us, state")
+    assert sorted(states) == [("overtaken",), ("written",)]
 
 
 def test_an_agent_run_that_is_recorded_after_the_merge_edits_the_comment(stage: Stage) -> None:
