@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import claude_execution, claude_transcript, codex_rollout, gemini_chat, gemini_stats
+from . import claude_execution, claude_transcript, codex_rollout, gemini_chat, gemini_stats, qwen_chat
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
 from .places import Place, Surroundings
@@ -36,7 +36,7 @@ class Format(Protocol):
 
 
 FORMATS: tuple[Format, ...] = (
-    claude_transcript, claude_execution, codex_rollout, gemini_chat, gemini_stats,
+    claude_transcript, claude_execution, codex_rollout, gemini_chat, gemini_stats, qwen_chat,
 )  # fmt: skip
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))

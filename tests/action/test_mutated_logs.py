@@ -31,6 +31,7 @@ FILES = {
     "codex-0.169.0/basic": "home/.codex/sessions/*/*/*/*.jsonl",
     "gemini-cli-0.61.0/basic-json": "home/.gemini/tmp/*/chats/*.jsonl",
     "gemini-cli-0.61.0/otel-http": "workspace/gemini-artifacts/stdout.log",
+    "qwen-code-0.24.4/all": "home/.qwen/projects/*/chats/64*.jsonl",
 }
 
 
