@@ -24,7 +24,7 @@ def collected(sample):
     # type: (Path) -> dict[str, int]
     """Sums over all model calls that `collect` finds in a sample; `responses` is their number."""
     command = [sys.executable, "-I", str(ROOT / "action" / "main.py"), "collect"]
-    command += ["--home", str(sample / "home"), "--temp", str(sample)]
+    command += ["--home", str(sample / "home"), "--temp", str(sample), "--workspace", str(sample / "workspace")]
     answer = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own program
     calls = [call for run in json.loads(answer.stdout)["agent_runs"] for call in run["calls"]]
     sums = {name: sum(call.get(f"{name}_tokens", 0) for call in calls) for name in CLASSES}

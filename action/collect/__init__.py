@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import claude_execution, claude_transcript, codex_rollout
+from . import claude_execution, claude_transcript, codex_rollout, gemini_chat, gemini_stats, qwen_chat
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
 from .places import Place, Surroundings
@@ -35,7 +35,9 @@ class Format(Protocol):
     def read(self, files: list[LogFile], gathered: Gathered) -> None: ...
 
 
-FORMATS: tuple[Format, ...] = (claude_transcript, claude_execution, codex_rollout)
+FORMATS: tuple[Format, ...] = (
+    claude_transcript, claude_execution, codex_rollout, gemini_chat, gemini_stats, qwen_chat,
+)  # fmt: skip
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
 
@@ -60,7 +62,10 @@ def _files(format_: Format, place: Place, budget: Budget, notices: list[str]) ->
     if place.leads_out():
         notices.append(f"{format_.AGENT}: its log folder is a link out of the home and was not read")
         return
-    wanted = lambda name: name.startswith(place.prefix) and name.endswith(format_.SUFFIXES)  # noqa: E731
+
+    def wanted(name: str) -> bool:
+        return name.startswith(place.prefix) and name.endswith(format_.SUFFIXES) and not name.endswith(place.but)
+
     yield from walk(os.path.realpath(place.path), wanted, budget, place.deep)
 
 

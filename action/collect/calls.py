@@ -76,17 +76,26 @@ class AgentRun:
         self.agent, self.session = agent, word(session)
         self.version = ""
         self.workdir_sha256 = ""
-        self.completeness = COMPLETE
-        self.reasons: list[str] = []
+        self._doubts: dict[str, str] = {}  # how complete, by the reason
         self.reported_cost_usd = ""
         self.calls: list[Call] = []
 
+    @property
+    def completeness(self) -> str:
+        """What is claimed about this run: the worst that anything said."""
+        return max(self._doubts.values(), key=_RANK.index, default=COMPLETE)
+
+    @property
+    def reasons(self) -> list[str]:
+        return list(self._doubts)
+
     def doubt(self, completeness: str, reason: str) -> None:
         """Lower what is claimed about this run. The reason is our own sentence, never text of a log."""
-        if _RANK.index(completeness) > _RANK.index(self.completeness):
-            self.completeness = completeness
-        if reason not in self.reasons:
-            self.reasons.append(reason)
+        self._doubts[reason] = max(completeness, self._doubts.get(reason, COMPLETE), key=_RANK.index)
+
+    def dispel(self, reason: str) -> None:
+        """Take back a doubt, when another log of the same run settles it."""
+        self._doubts.pop(reason, None)
 
     def ready(self) -> AgentRun:
         """The run with its calls in the order of time, cut at what a record can hold."""

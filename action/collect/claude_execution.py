@@ -57,7 +57,7 @@ def places(where: Surroundings) -> Iterator[Place]:
 
 def recognises(record: dict[str, object]) -> bool:
     """True for an event of such a file."""
-    return isinstance(record.get("session_id"), str) and record.get("type") in {"system", "assistant", "user", "result"}
+    return isinstance(record.get("session_id"), str) and record.get("type") in ("system", "assistant", "user", "result")
 
 
 class Execution:

@@ -59,6 +59,8 @@ def recognises(record: dict[str, object]) -> bool:
     """True for a line that only a transcript has."""
     if "payload" in record or "session_id" in record or not isinstance(record.get("type"), str):
         return False
+    if "systemPayload" in record or "provenance" in record or "parts" in mapping(record.get("message")):
+        return False  # Qwen Code's chats look alike
     return any(isinstance(record.get(mark), str) for mark in _MARKS)
 
 

@@ -64,9 +64,9 @@ def places(where: Surroundings) -> Iterator[Place]:
 
 def recognises(record: dict[str, object]) -> bool:
     """True for a line that only a rollout has."""
-    return isinstance(record.get("payload"), dict) and record.get("type") in {
+    return isinstance(record.get("payload"), dict) and record.get("type") in (
         "session_meta", "turn_context", "response_item", "event_msg", "token_usage_record", "world_state", "compacted",
-    }  # fmt: skip
+    )  # fmt: skip
 
 
 class Rollout:

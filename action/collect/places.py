@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-TEMPORARY_FOLDERS = 500
+FOLDERS = 5000
 
 
 class Place:
-    """A folder where logs of a format may be. One that is `inside` a root must not lead out of it."""
+    """A folder where logs of a format may be. One that is `inside` a root must not lead out of it.
 
-    def __init__(self, path: str, inside: str = "", prefix: str = "", deep: bool = True) -> None:
-        self.path, self.inside, self.prefix, self.deep = path, inside, prefix, deep
+    Files there count when their name begins with `prefix` and does not end like one of `but`.
+    """
+
+    def __init__(
+        self, path: str, inside: str = "", prefix: str = "", deep: bool = True, but: tuple[str, ...] = ()
+    ) -> None:
+        self.path, self.inside, self.prefix, self.deep, self.but = path, inside, prefix, deep, but
 
     def leads_out(self) -> bool:
         """True when a link in its path leaves its root."""
@@ -23,6 +28,16 @@ class Place:
             return False
         root, real = os.path.realpath(self.inside), os.path.realpath(self.path)
         return real != root and not real.startswith(root.rstrip(os.sep) + os.sep)
+
+    def each(self, *parts: str, but: tuple[str, ...] = ()) -> Iterator[Place]:
+        """This folder of every folder in the place, for agents that keep one for each project."""
+        try:
+            with os.scandir(self.path) as entries:
+                folders = [e.path for e, _ in zip(entries, range(FOLDERS)) if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return
+        for folder in folders:
+            yield Place(os.path.join(folder, *parts), self.inside, but=but)
 
 
 class Surroundings:
@@ -60,10 +75,4 @@ class Surroundings:
 
     def in_temporary_folders(self, *parts: str) -> Iterator[Place]:
         """This folder of every folder there: actions give an agent a home of its own in them."""
-        try:
-            with os.scandir(self.temporary or os.devnull) as entries:
-                folders = [e.path for e, _ in zip(entries, range(TEMPORARY_FOLDERS)) if e.is_dir(follow_symlinks=False)]
-        except OSError:
-            return
-        for folder in folders:
-            yield Place(os.path.join(folder, *parts))
+        yield from Place(self.temporary or os.devnull).each(*parts)

@@ -13,6 +13,7 @@ _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 CUT = "a log ends in the middle of a line"
 LONG = "a line of a log is too long to be read"
 BROKEN = "a line of a log could not be read"
+NO_USAGE = "an answer in the log has no usage"
 
 
 class Gathered:
