@@ -10,7 +10,12 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import claude_execution, claude_transcript, codex_rollout
+from . import (
+    claude_execution,
+    claude_transcript,
+    codex_rollout,
+    copilot_events,
+)
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
 from .places import Place, Surroundings
@@ -35,7 +40,12 @@ class Format(Protocol):
     def read(self, files: list[LogFile], gathered: Gathered) -> None: ...
 
 
-FORMATS: tuple[Format, ...] = (claude_transcript, claude_execution, codex_rollout)
+FORMATS: tuple[Format, ...] = (
+    claude_transcript,
+    claude_execution,
+    codex_rollout,
+    copilot_events,
+)
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
 
