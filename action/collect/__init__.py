@@ -15,6 +15,7 @@ from . import (
     claude_transcript,
     codex_rollout,
     copilot_events,
+    opencode_store,
 )
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
@@ -45,6 +46,7 @@ FORMATS: tuple[Format, ...] = (
     claude_execution,
     codex_rollout,
     copilot_events,
+    opencode_store,
 )
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
