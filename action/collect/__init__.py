@@ -16,6 +16,7 @@ from . import (
     codex_rollout,
     copilot_events,
     opencode_store,
+    pi_session,
 )
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
@@ -47,6 +48,7 @@ FORMATS: tuple[Format, ...] = (
     codex_rollout,
     copilot_events,
     opencode_store,
+    pi_session,
 )
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
