@@ -13,6 +13,7 @@ from typing import Protocol
 from . import (
     claude_execution,
     claude_transcript,
+    cline_session,
     codex_rollout,
     copilot_events,
     opencode_store,
@@ -45,6 +46,7 @@ class Format(Protocol):
 FORMATS: tuple[Format, ...] = (
     claude_transcript,
     claude_execution,
+    cline_session,
     codex_rollout,
     copilot_events,
     opencode_store,
