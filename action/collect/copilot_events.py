@@ -41,10 +41,10 @@ from .calls import (
     text,
     word,
 )
-from .files import LINE_LIMIT, LogFile, decode
+from .files import LogFile
 from .places import Place, Surroundings
 from .providers import provider_of
-from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
+from .sources import BROKEN, Gathered, session_of_path, taken_lines
 
 AGENT = "copilot-cli"
 NAME = "copilot events"
@@ -91,7 +91,8 @@ class Log:
 
     def __init__(self, file: LogFile) -> None:
         self.file = file
-        self.session = self.version = self.workdir = ""
+        self.session = session_of_path(file.path)  # a fork's log may begin with its parent's lines
+        self.version = self.workdir = ""
         self.calls: list[tuple[int, str, Call]] = []  # offset, the session that made it, call
         self.sums: list[Sums] = []
         self.problems: list[tuple[int, object, str]] = []  # offset, timestamp, sentence
@@ -110,12 +111,8 @@ def read(files: Iterable[LogFile], gathered: Gathered) -> None:
 
 def _log(file: LogFile) -> Log:
     made = Log(file)
-    for offset, line, whole in lines_until_broken(file):
-        if whole and _matters(line):
-            _take(made, offset, line)
-        elif not whole:
-            _take_broken(made, offset, line)
-    made.session = made.session or session_of_path(file.path)
+    for offset, sentence in taken_lines(file, _matters, lambda offset, record: _take(made, offset, mapping(record))):
+        made.problems.append((offset, None, sentence))
     return made
 
 
@@ -123,30 +120,11 @@ def _matters(line: bytes) -> bool:
     return any(mark in line for mark in _MARKS) or (len(line) < _SHORT and _TURN in line)
 
 
-def _take_broken(made: Log, offset: int, line: bytes) -> None:
-    try:
-        decode(line)
-    except Refused:
-        if len(line) < LINE_LIMIT:
-            made.problems.append((offset, None, CUT))
-        elif _matters(line):
-            made.problems.append((offset, None, LONG))
-    else:
-        _take(made, offset, line)
-
-
-def _take(made: Log, offset: int, line: bytes) -> None:
-    try:
-        record = mapping(decode(line))
-        _dispatch(made, offset, record, mapping(record.get("data")))
-    except Refused:
-        made.problems.append((offset, None, BROKEN))
-
-
-def _dispatch(made: Log, offset: int, record: dict[str, object], data: dict[str, object]) -> None:
-    kind = record.get("type")
+def _take(made: Log, offset: int, record: dict[str, object]) -> None:
+    kind, data = record.get("type"), mapping(record.get("data"))
     if kind == "session.start":
-        made.session = text(data.get("sessionId"), 128)
+        if made.session == made.file.path:
+            made.session = text(data.get("sessionId"), 128) or made.session
         made.version = label(data.get("copilotVersion"))
         made.workdir = text(mapping(data.get("context")).get("cwd"), 4096)
     elif kind == "assistant.turn_start":

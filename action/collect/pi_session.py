@@ -25,10 +25,10 @@ from decimal import Decimal
 
 from .calls import Call, Refused, content_id, count, digest, mapping, microseconds, milliseconds, text, word
 from .costs import cost_of, report
-from .files import LINE_LIMIT, LogFile, decode
+from .files import LINE_LIMIT, LogFile
 from .places import Place, Surroundings
 from .providers import provider_of
-from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
+from .sources import Gathered, session_of_path, taken_lines
 
 AGENT = "pi"
 NAME = "pi session"
@@ -80,46 +80,29 @@ def read(files: Iterable[LogFile], gathered: Gathered) -> None:
 
 def _log(file: LogFile) -> Log:
     made = Log(file)
-    for offset, line, whole in lines_until_broken(file):
-        if whole and _matters(line):
-            _take(made, offset, line)
-        elif not whole:
-            _take_broken(made, offset, line)
+    for offset, sentence in taken_lines(file, _matters, lambda offset, record: _take(made, offset, mapping(record))):
+        made.problems.append((offset, "", None, sentence))
     made.session = made.session or session_of_path(file.path)
     return made
 
 
 def _matters(line: bytes) -> bool:
+    if len(line) >= LINE_LIMIT:  # what people and tools say may be as long
+        return b'"assistant"' in line[: 2 * _HEAD]
     head = line[:_HEAD]
     return any(mark in head for mark in _MARKS)
 
 
-def _take_broken(made: Log, offset: int, line: bytes) -> None:
-    try:
-        decode(line)
-    except Refused:
-        if len(line) < LINE_LIMIT:
-            made.problems.append((offset, "", None, CUT))
-        elif b'"assistant"' in line[: 2 * _HEAD]:
-            made.problems.append((offset, "", None, LONG))
-    else:
-        _take(made, offset, line)
-
-
-def _take(made: Log, offset: int, line: bytes) -> None:
-    try:
-        record = mapping(decode(line))
-        kind = record.get("type")
-        if kind == "session" and not made.session:
-            made.session = text(record.get("id"), 128)
-            made.workdir = text(record.get("cwd"), 4096)
-            made.began = text(record.get("timestamp"), 40)
-        elif kind in {"compaction", "branch_summary"} and record.get("fromHook") is not True:
-            made.problems.append((offset, text(record.get("id")), record.get("timestamp"), SUMMARY))
-        elif kind == "message":
-            _take_message(made, offset, record, mapping(record.get("message")))
-    except Refused:
-        made.problems.append((offset, "", None, BROKEN))
+def _take(made: Log, offset: int, record: dict[str, object]) -> None:
+    kind = record.get("type")
+    if kind == "session" and not made.session:
+        made.session = text(record.get("id"), 128)
+        made.workdir = text(record.get("cwd"), 4096)
+        made.began = text(record.get("timestamp"), 40)
+    elif kind in {"compaction", "branch_summary"} and record.get("fromHook") is not True:
+        made.problems.append((offset, text(record.get("id")), record.get("timestamp"), SUMMARY))
+    elif kind == "message":
+        _take_message(made, offset, record, mapping(record.get("message")))
 
 
 def _take_message(made: Log, offset: int, record: dict[str, object], message: dict[str, object]) -> None:

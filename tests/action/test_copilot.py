@@ -122,10 +122,11 @@ def test_a_session_that_asked_nothing_is_no_run(tmp_path: Path) -> None:
 
 
 def test_lines_that_a_fork_copied_belong_to_the_session_that_made_them(tmp_path: Path) -> None:
-    copilot(tmp_path, start(CHILD, 9), answer(1), answer(2), answer(3, CHILD), shutdown(10, 1, 2, 3), session=CHILD)
+    copied = [start(), answer(1), answer(2)]
+    copilot(tmp_path, *copied, start(CHILD, 9), answer(10, CHILD), shutdown(11, 1, 2, 10), session=CHILD)
     copilot(tmp_path, start(), answer(1), answer(2), shutdown(4, 1, 2))
     assert {run.session: (outputs(run), run.completeness) for run in read(tmp_path)[0]} == {
-        SESSION: ([1, 2], "complete"), CHILD: ([3], "complete"),
+        SESSION: ([1, 2], "complete"), CHILD: ([10], "complete"),
     }  # fmt: skip
 
 
