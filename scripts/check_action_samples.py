@@ -13,9 +13,14 @@ SAMPLES = ROOT / "tests" / "data" / "agent_logs"
 # Their logs lack calls or classes that the vendor's own figures have; what is found may be less, never more.
 LOGGED_IN_PART = {
     "claude-code-2.1.330/errors",
+    "cline-3.0.65/basic",
     "codex-0.118.0/basic",
     "codex-0.169.0/resume",
     "codex-0.63.0/basic",
+    "copilot-cli-1.0.102/basic",
+    "copilot-cli-1.0.102/resume",
+    "opencode-1.18.33/basic",
+    "pi-0.73.1/basic",
 }
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output", "reasoning")
 

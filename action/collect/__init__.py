@@ -10,7 +10,18 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import claude_execution, claude_transcript, codex_rollout, gemini_chat, gemini_stats, qwen_chat
+from . import (
+    claude_execution,
+    claude_transcript,
+    cline_session,
+    codex_rollout,
+    copilot_events,
+    gemini_chat,
+    gemini_stats,
+    opencode_store,
+    pi_session,
+    qwen_chat,
+)
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
 from .places import Place, Surroundings
@@ -36,7 +47,8 @@ class Format(Protocol):
 
 
 FORMATS: tuple[Format, ...] = (
-    claude_transcript, claude_execution, codex_rollout, gemini_chat, gemini_stats, qwen_chat,
+    claude_transcript, claude_execution, cline_session, codex_rollout, copilot_events, gemini_chat, gemini_stats,
+    opencode_store, pi_session, qwen_chat,
 )  # fmt: skip
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))

@@ -16,6 +16,7 @@ COMPLETE, LOWER_BOUND, ESTIMATED, MISSING = "complete", "lower_bound", "estimate
 _RANK = (COMPLETE, LOWER_BOUND, ESTIMATED, MISSING)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+_YEAR_10000_MS = 253_402_300_800_000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]{0,127}\Z")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -97,6 +98,10 @@ class AgentRun:
         """Take back a doubt, when another log of the same run settles it."""
         self._doubts.pop(reason, None)
 
+    def lacks(self, reason: str) -> None:
+        """Say that calls are missing from this run, or all of them. To be told when its calls are there."""
+        self.doubt(LOWER_BOUND if self.calls else MISSING, reason)
+
     def ready(self) -> AgentRun:
         """The run with its calls in the order of time, cut at what a record can hold."""
         self.calls.sort(key=lambda call: (call.at_us, call.id))
@@ -173,6 +178,13 @@ def microseconds(value: object) -> int:
         return (moment - _EPOCH) // _MICROSECOND + int(((fraction or ".0")[1:] + "000000")[:6])
     except (ValueError, OverflowError) as problem:
         raise Refused("timestamp") from problem
+
+
+def milliseconds(value: object) -> int:
+    """Milliseconds since 1970 as microseconds, or a refusal. Fractions are cut."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _YEAR_10000_MS:
+        raise Refused("time")
+    return int(value) * 1000
 
 
 def instant(at_us: int) -> str:

@@ -24,7 +24,7 @@ TAIL = 256  # bytes that tell whether a file still begins as it did at the job's
 ENTRIES_LIMIT = 200_000
 FILES_LIMIT = 20_000
 INTEGER_DIGITS = 18
-_GAP = re.compile(r"[\s,]*")
+_GAP = re.compile(r"[\s,:]*")
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -125,7 +125,8 @@ def lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
 def records_of_head(path: str) -> Iterator[dict[str, object]]:
     """What tells a file's format: the JSON objects at its beginning, `{"file": "SQLite"}`, or a Markdown heading.
 
-    A broken first line does not hide the next. A single object over many lines is read whole, within a bound.
+    A broken first line does not hide the next. A single object over many lines is read whole, within a bound; one that
+    is longer or broken gives its fields before that place.
     """
     with open_regular(path) as file:
         head = file.read(HEAD)
@@ -144,7 +145,10 @@ def records_of_head(path: str) -> Iterator[dict[str, object]]:
 
 def _objects_of_lines(head: bytes) -> Iterator[dict[str, object]]:
     lines_of_head = head.split(b"\n")[:40]
-    for text in [head] if lines_of_head[0].strip() == b"{" else lines_of_head:
+    if lines_of_head[0].strip() == b"{":
+        yield fields(head)
+        return
+    for text in lines_of_head:
         try:
             record = decode(text)
         except Refused:
@@ -153,15 +157,29 @@ def _objects_of_lines(head: bytes) -> Iterator[dict[str, object]]:
             yield record
 
 
+def fields(content: bytes) -> dict[str, object]:
+    """A JSON object, or of one that is cut or broken the fields before that place."""
+    try:
+        record = decode(content)
+        return record if isinstance(record, dict) else {}
+    except Refused:
+        found = _parts(content.decode("utf-8", "replace"), "{")
+        return {key: value for key, value in zip(found, found) if isinstance(key, str)}
+
+
 def elements(content: str) -> Iterator[dict[str, object]]:
     """The objects of a JSON array, one at a time. Ends early where the array is cut or broken; nothing tells which."""
-    at = content.find("[") + 1
+    return (element for element in _parts(content, "[") if isinstance(element, dict))
+
+
+def _parts(content: str, opening: str) -> Iterator[object]:
+    """The elements of an array, or keys and values of an object in turn, up to where it ends, is cut or broken."""
+    at = content.find(opening) + 1
     try:
         while True:
             gap = _GAP.match(content, at)
             element, at = _DECODER.raw_decode(content, gap.end() if gap else at)
-            if isinstance(element, dict):
-                yield element
+            yield element
     except (ValueError, RecursionError):
         return
 

@@ -63,6 +63,11 @@ class Surroundings:
         for folder in self._variables.get(variable, ()):
             yield Place(os.path.join(folder, *parts), prefix=prefix, deep=deep)
 
+    def file_named_by(self, variable: str) -> Iterator[Place]:
+        """The files that an agent's variable names."""
+        for path in self._variables.get(variable, ()):
+            yield Place(os.path.dirname(path), prefix=os.path.basename(path), deep=False)
+
     def in_workspace(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
         """This folder of the workspace."""
         if self.workspace:

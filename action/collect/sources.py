@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from .calls import LOWER_BOUND, MISSING, AgentRun
-from .files import LogFile, lines
+from .calls import LOWER_BOUND, MISSING, AgentRun, Refused
+from .files import LINE_LIMIT, LogFile, decode, lines
 from .window import Window
 
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -56,3 +56,29 @@ def lines_until_broken(file: LogFile) -> Iterator[tuple[int, bytes, bool]]:
             yield at, line, whole
     except OSError:
         yield at, b"", False
+
+
+def taken_lines(
+    file: LogFile, matters: Callable[[bytes], bool], take: Callable[[int, object], None]
+) -> Iterator[tuple[int, str]]:
+    """Give `take` the offset and the value of each line that matters. What cannot be read is told: where, and why."""
+    for offset, line, whole in lines_until_broken(file):
+        if whole and not matters(line):
+            continue
+        try:
+            take(offset, decode(line))
+        except Refused:
+            if whole or _is_json(line):
+                yield offset, BROKEN
+            elif len(line) < LINE_LIMIT:
+                yield offset, CUT
+            elif matters(line):
+                yield offset, LONG
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        decode(line)
+    except Refused:
+        return False
+    return True

@@ -65,6 +65,15 @@ def usage(agent_runs: Iterable[dict[str, Any]]) -> Usage:
     return dict(sums)
 
 
+def lumped(sums: Usage) -> Usage:
+    """The same sums as a log has them that does not tell how long a cache write lives."""
+    writes = ("cache_write_5m", "cache_write_1h", "cache_write_other")
+    return {
+        model: {**usage, "cache_write_5m": 0, "cache_write_1h": 0, "cache_write_other": sum(usage[w] for w in writes)}
+        for model, usage in sums.items()
+    }
+
+
 def home_of(scenario: str) -> Path:
     return LOGS / scenario / "home"
 

@@ -32,6 +32,11 @@ NOT_IN_THE_LOG = {
     "gemini-cli-0.61.0/basic-json",  # a chat lacks side calls: exact with the run's totals, in test_gemini
     "gemini-cli-0.61.0/otel-http",
     "gemini-cli-0.61.0/subagent",
+    "cline-3.0.65/basic",  # reasoning is not told apart; see test_cline.py
+    "copilot-cli-1.0.102/basic",  # the lifetime of cache writes is not told; see test_copilot.py
+    "copilot-cli-1.0.102/resume",
+    "opencode-1.18.33/basic",  # nor in opencode, which does not record the call for the title; see test_opencode.py
+    "pi-0.73.1/basic",  # nor in pi, which does not log OpenAI's cache writes and reasoning; see test_pi.py
 }
 
 
