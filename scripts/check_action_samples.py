@@ -12,10 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "tests" / "data" / "agent_logs"
 # Their logs lack calls or classes that the vendor's own figures have; what is found may be less, never more.
 LOGGED_IN_PART = {
+    "aider-0.86.2/basic",
     "claude-code-2.1.330/errors",
     "codex-0.118.0/basic",
     "codex-0.169.0/resume",
     "codex-0.63.0/basic",
+    "gh-aw-firewall-0.28.7/mixed",
 }
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output", "reasoning")
 
@@ -24,7 +26,7 @@ def collected(sample):
     # type: (Path) -> dict[str, int]
     """Sums over all model calls that `collect` finds in a sample; `responses` is their number."""
     command = [sys.executable, "-I", str(ROOT / "action" / "main.py"), "collect"]
-    command += ["--home", str(sample / "home"), "--temp", str(sample)]
+    command += ["--home", str(sample / "home"), "--temp", str(sample), "--workspace", str(sample / "workspace")]
     answer = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own program
     calls = [call for run in json.loads(answer.stdout)["agent_runs"] for call in run["calls"]]
     sums = {name: sum(call.get(f"{name}_tokens", 0) for call in calls) for name in CLASSES}

@@ -10,7 +10,15 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import claude_execution, claude_transcript, codex_rollout
+from . import (
+    aider_analytics,
+    aider_history,
+    claude_execution,
+    claude_transcript,
+    codex_rollout,
+    generic_lines,
+    gh_aw_firewall,
+)
 from .calls import AgentRun
 from .files import Budget, LogFile, records_of_head, walk
 from .places import Place, Surroundings
@@ -35,7 +43,15 @@ class Format(Protocol):
     def read(self, files: list[LogFile], gathered: Gathered) -> None: ...
 
 
-FORMATS: tuple[Format, ...] = (claude_transcript, claude_execution, codex_rollout)
+FORMATS: tuple[Format, ...] = (
+    claude_transcript,
+    claude_execution,
+    codex_rollout,
+    aider_history,
+    aider_analytics,
+    generic_lines,
+    gh_aw_firewall,  # sees what others log: always the last
+)
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))
 
