@@ -25,6 +25,7 @@ SNAPSHOT_FILES = 5000
 SENDING_S = 10.0
 COLLECTING_S = 20.0
 HOMES = ("HOME", "USERPROFILE")
+MACHINES_TEMPORARY = "/tmp"  # noqa: S108 - fixed by agents that keep their logs there
 KEPT_FOR_SENDING = {"https_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
 FORK = (
     "GitHub gives workflows of pulls from forks no OIDC token, so this job's agents are not recorded. "
@@ -108,7 +109,8 @@ def _surroundings(values: memory.Memory, environ: Mapping[str, str]) -> Surround
         return list(dict.fromkeys(path for path in given if os.path.isabs(path)))
 
     variables = {name: every(name) for name in VARIABLES}
-    return Surroundings(every(*HOMES), variables, environ.get("RUNNER_TEMP", ""), environ.get("GITHUB_WORKSPACE", ""))
+    temporary, workspace = environ.get("RUNNER_TEMP", ""), environ.get("GITHUB_WORKSPACE", "")
+    return Surroundings(every(*HOMES), variables, temporary, workspace, MACHINES_TEMPORARY)
 
 
 def _open(environ: Mapping[str, str], values: memory.Memory) -> None:

@@ -5,13 +5,33 @@ const path = require("node:path");
 
 const TOO_OLD = 79; // main.py's exit code on a Python that is too old
 const SECONDS = { main: 20, post: 60 }; // a last resort: Python keeps budgets that are far smaller
-const KEPT = /^(GITHUB_|RUNNER_|STATE_|ACTIONS_ID_TOKEN_REQUEST_|SYSTEMROOT$|HOME$|USERPROFILE$|CLAUDE_CONFIG_DIR$|CODEX_HOME$)/i;
+const KEPT = /^(GITHUB_|RUNNER_|STATE_|ACTIONS_ID_TOKEN_REQUEST_|SYSTEMROOT$|HOME$|USERPROFILE$|TZ$)/i;
+// The VARIABLES of the formats in collect/: they say where agents keep their logs. A test compares the two.
+const PLACES = [
+  "AIDER_ANALYTICS_LOG",
+  "AIDER_CHAT_HISTORY_FILE",
+  "AWF_TOKEN_USAGE_LOG",
+  "CLAUDE_CONFIG_DIR",
+  "CLINE_DATA_DIR",
+  "CLINE_DIR",
+  "CLINE_SESSION_DATA_DIR",
+  "CODEX_HOME",
+  "COPILOT_HOME",
+  "GEMINI_CLI_HOME",
+  "MERGEMETER_LOG_DIR",
+  "OPENCODE_DB",
+  "PI_CODING_AGENT_DIR",
+  "PI_CODING_AGENT_SESSION_DIR",
+  "QWEN_HOME",
+  "QWEN_RUNTIME_DIR",
+  "XDG_DATA_HOME",
+];
 const KEPT_BY_MAIN = /^(INPUT_|OTEL_RESOURCE_ATTRIBUTES$|SSL_CERT_|HTTPS?_PROXY$|NO_PROXY$)/i;
 
 // An agent can change the environment of later steps (GITHUB_ENV, GITHUB_PATH): `post` takes neither its Python from
 // PATH nor anything that changes how Python or the loader starts (PYTHON*, LD_*, DYLD_*, proxies, certificates).
 function environment(phase) {
-  const kept = ([name]) => KEPT.test(name) || (phase === "main" && KEPT_BY_MAIN.test(name));
+  const kept = ([name]) => KEPT.test(name) || PLACES.includes(name.toUpperCase()) || (phase === "main" && KEPT_BY_MAIN.test(name));
   return Object.fromEntries(Object.entries(process.env).filter(kept));
 }
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "tests" / "data" / "agent_logs"
 # Their logs lack calls or classes that the vendor's own figures have; what is found may be less, never more.
 LOGGED_IN_PART = {
+    "aider-0.86.2/basic",
     "claude-code-2.1.330/errors",
     "cline-3.0.65/basic",
     "codex-0.118.0/basic",
@@ -21,6 +22,7 @@ LOGGED_IN_PART = {
     "copilot-cli-1.0.102/resume",
     "opencode-1.18.33/basic",
     "pi-0.73.1/basic",
+    "gh-aw-firewall-0.28.7/mixed",
 }
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output", "reasoning")
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from . import (
+    aider_analytics,
+    aider_history,
     claude_execution,
     claude_transcript,
     cline_session,
@@ -18,6 +20,8 @@ from . import (
     copilot_events,
     gemini_chat,
     gemini_stats,
+    generic_lines,
+    gh_aw_firewall,
     opencode_store,
     pi_session,
     qwen_chat,
@@ -48,7 +52,8 @@ class Format(Protocol):
 
 FORMATS: tuple[Format, ...] = (
     claude_transcript, claude_execution, cline_session, codex_rollout, copilot_events, gemini_chat, gemini_stats,
-    opencode_store, pi_session, qwen_chat,
+    opencode_store, pi_session, qwen_chat, aider_history, aider_analytics, generic_lines,
+    gh_aw_firewall,  # sees what others log: always the last
 )  # fmt: skip
 AGENTS = tuple(dict.fromkeys(format_.AGENT for format_ in FORMATS))
 VARIABLES = tuple(dict.fromkeys(name for format_ in FORMATS for name in format_.VARIABLES))

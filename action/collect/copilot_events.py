@@ -62,9 +62,10 @@ Usage = list[int]
 
 
 def places(where: Surroundings) -> Iterator[Place]:
-    """The `session-state` folders."""
+    """The `session-state` folders, also where GitHub Agentic Workflows put it."""
     yield from where.in_homes(".copilot", "session-state")
     yield from where.named_by("COPILOT_HOME", "session-state")
+    yield from where.in_machines_temporary("gh-aw", "sandbox", "agent", "session-state")
 
 
 def recognises(record: dict[str, object]) -> bool:

@@ -61,7 +61,7 @@ def places(where: Surroundings) -> Iterator[Place]:
     """opencode's data folder, and the file that its variable names."""
     yield from where.in_homes(".local", "share", "opencode", prefix="opencode", deep=False)
     yield from where.named_by("XDG_DATA_HOME", "opencode", prefix="opencode", deep=False)
-    yield from where.file_named_by("OPENCODE_DB")
+    yield from where.files_named_by("OPENCODE_DB")
 
 
 def recognises(record: dict[str, object]) -> bool:

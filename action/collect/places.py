@@ -31,12 +31,7 @@ class Place:
 
     def each(self, *parts: str, but: tuple[str, ...] = ()) -> Iterator[Place]:
         """This folder of every folder in the place, for agents that keep one for each project."""
-        try:
-            with os.scandir(self.path) as entries:
-                folders = [e.path for e, _ in zip(entries, range(FOLDERS)) if e.is_dir(follow_symlinks=False)]
-        except OSError:
-            return
-        for folder in folders:
+        for folder in _folders(self.path):
             yield Place(os.path.join(folder, *parts), self.inside, but=but)
 
 
@@ -49,8 +44,9 @@ class Surroundings:
         variables: Mapping[str, Sequence[str]] | None = None,
         temporary: str = "",
         workspace: str = "",
+        machine: str = "",
     ) -> None:
-        self.homes, self.temporary, self.workspace = homes, temporary, workspace
+        self.homes, self.temporary, self.workspace, self.machine = homes, temporary, workspace, machine
         self._variables = variables or {}
 
     def in_homes(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
@@ -63,8 +59,8 @@ class Surroundings:
         for folder in self._variables.get(variable, ()):
             yield Place(os.path.join(folder, *parts), prefix=prefix, deep=deep)
 
-    def file_named_by(self, variable: str) -> Iterator[Place]:
-        """The files that an agent's variable names."""
+    def files_named_by(self, variable: str) -> Iterator[Place]:
+        """The files that an agent's variable names, each as its folder and its name."""
         for path in self._variables.get(variable, ()):
             yield Place(os.path.dirname(path), prefix=os.path.basename(path), deep=False)
 
@@ -72,6 +68,12 @@ class Surroundings:
         """This folder of the workspace."""
         if self.workspace:
             yield Place(os.path.join(self.workspace, *parts), self.workspace, prefix, deep)
+
+    def in_workspace_folders(self, name: str) -> Iterator[Place]:
+        """Every folder in the workspace that holds a file of this name: repositories are checked out into them."""
+        for folder in _folders(self.workspace):
+            if os.path.isfile(os.path.join(folder, name)):
+                yield Place(folder, self.workspace, name, deep=False)
 
     def in_temporary(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
         """This folder of the runner's temporary folder."""
@@ -81,3 +83,16 @@ class Surroundings:
     def in_temporary_folders(self, *parts: str) -> Iterator[Place]:
         """This folder of every folder there: actions give an agent a home of its own in them."""
         yield from Place(self.temporary or os.devnull).each(*parts)
+
+    def in_machines_temporary(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
+        """This folder of the machine's temporary folder, where some agents have a fixed place."""
+        if self.machine:
+            yield Place(os.path.join(self.machine, *parts), self.machine, prefix, deep)
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        with os.scandir(path or os.devnull) as entries:
+            return [e.path for e, _ in zip(entries, range(FOLDERS)) if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []

@@ -78,6 +78,11 @@ def home_of(scenario: str) -> Path:
     return LOGS / scenario / "home"
 
 
+def around(scenario: str) -> list[str]:
+    """What `collect` is told of a scenario beside its home: its folder is the temporary one, `workspace` in it."""
+    return ["--temp", str(LOGS / scenario), "--workspace", str(LOGS / scenario / "workspace")]
+
+
 def copy_home(scenario: str, home: Path) -> Path:
     """The scenario's home as it is, its times kept."""
     shutil.copytree(home_of(scenario), home, dirs_exist_ok=True, copy_function=shutil.copyfile)

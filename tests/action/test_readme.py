@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from collect import FORMATS
+from collect import AGENTS, FORMATS, VARIABLES
 from runner import inputs
 
 from tests.action import workflow_engine
@@ -43,6 +43,11 @@ def names_in_table(heading: str) -> list[str]:
 def test_the_tables_name_every_input_and_output_of_the_action() -> None:
     assert names_in_table("### Inputs") == list(METADATA["inputs"])
     assert sorted(names_in_table("### Outputs")) == sorted(METADATA["outputs"])
+
+
+def test_the_input_agents_names_every_agent() -> None:
+    (row,) = re.findall(r"^\| `agents` \|.*$", README, re.MULTILINE)
+    assert sorted(re.findall(r"`([a-z-]+)`", row.split("|")[3])) == sorted(AGENTS)
 
 
 def test_the_action_runs_on_a_supported_node_before_and_after_the_job() -> None:
@@ -108,6 +113,11 @@ def test_the_list_of_formats_is_the_registrys() -> None:
     assert re.findall(r"^\| `(\w+)\.py`", page, re.MULTILINE) == [
         getattr(format_, "__name__", "").rpartition(".")[2] for format_ in FORMATS
     ]
+
+
+def test_the_shim_lets_through_the_variables_of_all_formats() -> None:
+    (listed,) = re.findall(r"const PLACES = \[(.*?)\]", (ACTION / "python.js").read_text(encoding="utf-8"), re.DOTALL)
+    assert re.findall(r'"(\w+)"', listed) == sorted(VARIABLES)
 
 
 def test_what_the_troubleshooting_table_quotes_is_what_the_action_says() -> None:
