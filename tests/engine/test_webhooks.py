@@ -269,6 +269,18 @@ def test_many_deliveries_at_once_are_all_kept_once(database: Database) -> None:
 # ---- when the database does not keep up ---------------------------------------------------------------------------
 
 
+def test_deliveries_are_kept_again_when_the_database_server_has_dropped_the_connection(database: Database) -> None:
+    with serving(world_of(database, Clock(), webhook_secrets=(SECRET,), app_id=APP_ID)) as hooks:
+        assert hooks.send(pull_payload(1), delivery_id="d-1").status == 202
+        if not database.sqlite:
+            drop = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <>"
+            )
+            rows(database, f"{drop} pg_backend_pid()")
+        assert hooks.send(pull_payload(1), delivery_id="d-2").status == 202
+    assert kept(database) == 2
+
+
 def test_one_row_that_cannot_be_written_does_not_refuse_the_others(sqlite: Database, hooks: Hooks) -> None:
     with sqlite.transaction() as session:
         session.connection().exec_driver_sql(
