@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from app.store.database import Database
@@ -32,6 +33,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Laws are checked on shared machines too, where a slow moment says nothing about the code.
+    settings.register_profile("shared machine", deadline=None)
+    settings.load_profile("shared machine")
     # The controller decides on the place before its workers start, and they inherit it.
     if not hasattr(config, "workerinput"):
         os.environ[POSTGRES_HOME] = str(new_home())

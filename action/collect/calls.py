@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, timezone
 
 COUNT_LIMIT = 10**12
 CALLS_LIMIT = 50_000  # of one agent run, as the record's schema says
+# Anthropic's writes for an hour cost more than those for five minutes, as which they count when nothing tells.
+LIFETIME_UNKNOWN = "the log does not tell how long cache writes live"
 COMPLETE, LOWER_BOUND, ESTIMATED, MISSING = "complete", "lower_bound", "estimated", "missing"
 _RANK = (COMPLETE, LOWER_BOUND, ESTIMATED, MISSING)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -105,6 +107,8 @@ class AgentRun:
     def ready(self) -> AgentRun:
         """The run with its calls in the order of time, cut at what a record can hold."""
         self.calls.sort(key=lambda call: (call.at_us, call.id))
+        if any(call.cache_write_other and "claude" in call.model for call in self.calls):
+            self.doubt(LOWER_BOUND, LIFETIME_UNKNOWN)
         if len(self.calls) > CALLS_LIMIT:
             del self.calls[CALLS_LIMIT:]
             self.doubt(LOWER_BOUND, f"more than {CALLS_LIMIT} model calls")

@@ -29,7 +29,7 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 
-from .calls import LOWER_BOUND, Call, Refused, count, digest, label, mapping, microseconds, text, word
+from .calls import Call, Refused, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
 from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
@@ -320,7 +320,7 @@ def _tell(
     run = gathered.run(AGENT, name)
     run.calls += _with_own_ids(new)
     for reason in doubts:
-        run.doubt(LOWER_BOUND, reason)
+        run.lacks(reason)
     run.version = next((part.version for part in reversed(parts) if part.version), "")
     workdir = next((part.workdir for part in parts if part.workdir), "")
     run.workdir_sha256 = digest(workdir) if workdir else ""

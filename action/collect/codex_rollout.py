@@ -288,7 +288,7 @@ def _tell(rollout: Rollout, calls: list[Call], gathered: Gathered) -> None:
     run = gathered.run(AGENT, rollout.session or rollout.thread)
     run.calls += calls
     for reason in doubts:
-        run.doubt(LOWER_BOUND, reason)
+        run.lacks(reason)
     if calls and rollout.lacks_writes:
         run.doubt(LOWER_BOUND, NO_CACHE_WRITES)
     run.version = run.version or rollout.version

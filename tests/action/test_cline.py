@@ -40,7 +40,7 @@ def answer(number: int, tool: bool = False, **changes: Any) -> dict[str, Any]:
     metrics = {"inputTokens": 100, "outputTokens": number, "cacheReadTokens": 60, "cacheWriteTokens": 10, "cost": 0.5}
     return {
         "id": f"a{number}", "role": "assistant", "content": [{"type": "tool_use" if tool else "text"}],
-        "ts": START_MS + number * 1000, "modelInfo": {"id": "claude-sonnet-4-5", "provider": "anthropic"},
+        "ts": START_MS + number * 1000, "modelInfo": {"id": "my-model", "provider": "anthropic"},
         "metrics": {**metrics, **changes.pop("metrics", {})}, **changes,
     }  # fmt: skip
 

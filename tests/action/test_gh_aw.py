@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from collect import FORMATS, collect, gh_aw_firewall
-from collect.calls import AgentRun, instant
+from collect.calls import LIFETIME_UNKNOWN, AgentRun, instant
 from collect.files import tail_digest
 from collect.gh_aw_firewall import (
     CACHE_UNCLEAR,
@@ -30,6 +30,7 @@ from tests.action.test_hostile_logs import jsonl
 from tests.action.test_known_truth import look
 
 SCENARIO = LOGS / "gh-aw-firewall-0.28.7" / "anthropic"
+ANTHROPIC = "gh-aw-firewall-0.28.7/anthropic"
 MIXED = "gh-aw-firewall-0.28.7/mixed"
 INSIDE = "claude-code-2.1.330/basic-json"
 LOG = "gh-aw/sandbox/firewall/logs/api-proxy-logs/token-usage.jsonl"
@@ -39,7 +40,7 @@ LINES = (SCENARIO / LOG).read_bytes()
 def line(number: int = 1, **changes: Any) -> dict[str, Any]:
     record = {
         "_schema": "token-usage/v0.28.7", "timestamp": f"2026-11-23T10:00:{number:02d}.000Z", "event": "token_usage",
-        "request_id": f"r-{number}", "provider": "anthropic", "model": "claude-sonnet-4-5", "path": "/v1/messages",
+        "request_id": f"r-{number}", "provider": "anthropic", "model": "my-model", "path": "/v1/messages",
         "status": 200, "streaming": True, "input_tokens": 10, "output_tokens": 7, "cache_read_tokens": 100,
         "cache_write_tokens": 20, "duration_ms": 900, **changes,
     }  # fmt: skip
@@ -79,6 +80,12 @@ def firewall_lines(home: Path, **changes: Any) -> list[dict[str, Any]]:
         )
         for number, call in enumerate(call for run in read(home, home=home) for call in run.calls)
     ]  # fmt: skip
+
+
+def test_anthropics_answers_give_the_true_usage_but_for_the_lifetime_of_cache_writes() -> None:
+    (run,) = look(home_of(ANTHROPIC), *around(ANTHROPIC))["agent_runs"]
+    assert usage([run]) == expected(ANTHROPIC)
+    assert (run["completeness"], run["completeness_reason"]) == ("lower_bound", LIFETIME_UNKNOWN)
 
 
 def test_vendors_whose_classes_the_firewall_does_not_tell_apart_are_at_least() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from collect import collect
-from collect.calls import AgentRun, microseconds
+from collect.calls import LIFETIME_UNKNOWN, AgentRun, microseconds
 from collect.files import tail_digest
 from collect.places import Surroundings
 from collect.window import Window
@@ -44,7 +44,7 @@ def question(second: int, role: str = "user") -> dict[str, Any]:
 
 def answer(number: int, stop: str = "stop", **changes: Any) -> dict[str, Any]:
     counts = {"input": 10, "output": number, "cacheRead": 20, "cacheWrite": 30, **changes.pop("usage", {})}
-    message = {"role": "assistant", "api": "anthropic-messages", "provider": "anthropic", "model": "claude-sonnet-4-5",
+    message = {"role": "assistant", "api": "anthropic-messages", "provider": "anthropic", "model": "my-model",
                "responseId": f"msg_{number}", "stopReason": stop, "timestamp": number, "usage": counts}  # fmt: skip
     return entry("message", number, message={**message, **changes})
 
@@ -71,9 +71,9 @@ def test_the_real_log_gives_the_true_usage_but_for_what_pi_does_not_log() -> Non
     openai = truth["gpt-5.1"]
     truth["gpt-5.1"] = {**openai, "input": openai["input"] + 240, "cache_write_other": 0, "reasoning": 0}
     assert usage([parent]) == truth
-    assert (parent["completeness"], parent["completeness_reason"]) == ("lower_bound", NO_CACHE_WRITES)
+    assert parent["completeness_reason"] == f"{NO_CACHE_WRITES}; {LIFETIME_UNKNOWN}"
     assert usage([fork]) == lumped(expected_steps(SCENARIO, "c-fork"))
-    assert (fork["completeness"], fork["reported_cost_usd"]) == ("complete", "0.00916455")
+    assert (fork["completeness_reason"], fork["reported_cost_usd"]) == (LIFETIME_UNKNOWN, "0.00916455")
     assert sum(len(run["calls"]) for run in runs.values()) == sum(m["responses"] for m in expected(SCENARIO).values())
 
 
@@ -151,7 +151,7 @@ def test_a_log_that_ends_within_a_line_is_a_lower_bound(tmp_path: Path, end: byt
 @pytest.mark.parametrize(
     ("logged", "provider"),
     [("amazon-bedrock", "aws"), ("google-vertex", "google"), ("openai-codex", "openai"), ("openrouter", "openrouter"),
-     ("xai", "x-ai"), ("mine", "mine"), (None, "anthropic"), ("two words", "anthropic")],
+     ("xai", "x-ai"), ("mine", "mine"), (None, "unknown"), ("two words", "unknown")],
 )  # fmt: skip
 def test_a_provider_is_the_price_lists_or_what_the_log_says(tmp_path: Path, logged: object, provider: str) -> None:
     pi(tmp_path, start(), question(1), answer(2, provider=logged))
