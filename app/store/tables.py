@@ -210,6 +210,8 @@ class AgentRun(SQLModel, table=True):
     output_tokens: int = _int()
     reasoning_tokens: int = _int()
     cost_nano_usd: int = _int()  # of the priced calls, contracted
+    list_cost_nano_usd: int = _int()  # of the calls that have a list price
+    unlisted_calls: int = _int()  # those that have none
     reported_cost_nano_usd: int | None = _int(default=None, nullable=True)
     price_list: str  # e.g. "genai-prices 0.2.3"
     body_sha256: str  # of this agent run's canonical JSON
@@ -243,7 +245,9 @@ class ModelCallRow(SQLModel, table=True):
     service_tier: str
     speed: str
     subagent: bool
-    cost_nano_usd: int | None = _int(nullable=True)  # None: unpriced, never 0
+    cost_nano_usd: int | None = _int(nullable=True)  # contracted, which is booked. None: unpriced, never 0
+    list_cost_nano_usd: int | None = _int(nullable=True)  # at list prices. None: the list has no price
+    price_list: str  # that the contracted cost is from: "genai-prices 0.2.3", "mergemeter.yml 3f2a9c1b"
 
 
 class Record(SQLModel, table=True):

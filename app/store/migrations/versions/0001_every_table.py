@@ -61,6 +61,7 @@ COUNTERS = frozenset(
         "model_calls",
         "revisions",
         "run_attempt",
+        "unlisted_calls",
         "unpriced_calls",
         "web_searches",
     )
@@ -84,7 +85,8 @@ TABLES = {
         model_calls number, calls_counted_elsewhere number, unpriced_calls number, models text,
         input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
-        reasoning_tokens number, cost_nano_usd number, reported_cost_nano_usd number?, price_list string,
+        reasoning_tokens number, cost_nano_usd number, list_cost_nano_usd number, unlisted_calls number,
+        reported_cost_nano_usd number?, price_list string,
         body_sha256 string, revisions number, evidence string, evidence_note text, tied_pulls text
     """,
     "balance": """
@@ -133,7 +135,7 @@ TABLES = {
         cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, web_searches number, service_tier string, speed string, subagent flag,
-        cost_nano_usd number?
+        cost_nano_usd number?, list_cost_nano_usd number?, price_list string
     """,
     "pull": """
         account_id number, repository_id number, number number | title text, state string, draft flag,
