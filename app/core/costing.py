@@ -15,6 +15,8 @@ from app.core.pricing import PriceList
 from app.core.rates import CHARGES, Charge
 from app.core.usage import ModelCall
 
+# One million dollars in one job is a broken log, and sums of such would leave 64 bits.
+LARGEST_COST = NanoUsd(10**15)
 WEB_SEARCH = CHARGES.index(Charge.WEB_SEARCH)
 
 

@@ -324,6 +324,25 @@ class Balance(SQLModel, table=True):
     amount_nano_usd: int = _int()
 
 
+class Correction(SQLModel, table=True):
+    """An agent run that was priced anew: what it was, what it is. In `ledger_entry` is how the books followed."""
+
+    __table_args__ = (Index("ix_correction_agent_run", "account_id", "agent_run_id"),)
+    id: str = Field(primary_key=True)
+    account_id: int = _int()
+    agent_run_id: str
+    before_cost_nano_usd: int = _int()
+    after_cost_nano_usd: int = _int()
+    before_list_cost_nano_usd: int = _int()
+    after_list_cost_nano_usd: int = _int()
+    before_price_list: str
+    after_price_list: str
+    # zlib of JSON: of each changed call its position, and the cost, list cost and price list that were overwritten
+    before_calls: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    reason: str
+    corrected_at_us: int = _int()
+
+
 # ---- what stands on GitHub -----------------------------------------------------------------------------------
 
 

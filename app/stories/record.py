@@ -16,9 +16,8 @@ from typing import Any
 from sqlmodel import Session
 
 from app.core.config import Config, in_force
-from app.core.costing import Costs, costs_of
+from app.core.costing import LARGEST_COST, Costs, costs_of
 from app.core.facts import AgentRunKey, Claims
-from app.core.money import NanoUsd
 from app.core.outcomes import Later
 from app.core.reported import JobReport, ReportedRun, read_report
 from app.core.tally import tally
@@ -39,8 +38,6 @@ log = logging.getLogger(__name__)
 EXPECTED_WITHIN = timedelta(hours=6)  # GitHub ends a hosted runner's job then
 LOOK_AGAIN = timedelta(hours=1)
 MOST_RECORDS = 200  # of one job
-# One million dollars in one job is a broken log, and sums of such would leave 64 bits.
-LARGEST_COST = NanoUsd(10**15)
 
 Row = Mapping[str, Any]  # of agent_run
 

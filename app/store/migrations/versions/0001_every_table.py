@@ -105,6 +105,12 @@ TABLES = {
         account_id number | source string, public flag, good_text text, read_text text, problems text,
         read_at_us number
     """,
+    "correction": """
+        id string | account_id number, agent_run_id string, before_cost_nano_usd number,
+        after_cost_nano_usd number, before_list_cost_nano_usd number, after_list_cost_nano_usd number,
+        before_price_list string, after_price_list string, before_calls blob, reason string,
+        corrected_at_us number
+    """,
     "effect": """
         account_id number, key string | github_id number?, location string, body_sha256 string, state string,
         note text, updated_at_us number
@@ -181,6 +187,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_agent_run_repository", "agent_run", "account_id repository_id started_at_us", {}),
     ("uq_agent_run_identity", "agent_run", "account_id workflow_job_id agent session", {"unique": True}),
     ("ix_balance_month", "balance", "account_id month", {}),
+    ("ix_correction_agent_run", "correction", "account_id agent_run_id", {}),
     ("ix_inbox_received_at_us", "inbox", "received_at_us", {}),
     ("ix_installation_installation_id", "installation", "installation_id", {}),
     ("ix_job_lane", "job", "lane run_at_us id", {**waiting("state < 2")}),
