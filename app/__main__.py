@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +28,7 @@ log = logging.getLogger("mergemeter")
 STOP_TIMEOUT_S = 25
 SUMMARY_TIMEOUT_S = 120
 GARBAGE_OBJECTS = 20_000
+NO_ACCOUNT = "There is no such account on which the App is installed and active."
 # Their lines at INFO repeat each request, ours say what it was for.
 LOUD = ("httpx", "httpcore", "alembic", "urllib3")
 
@@ -71,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     summary = command("summary", _summary, "Make or renew a month's summary issue now")
     summary.add_argument("month", help="as 2026-10")
     summary.add_argument("--account", help="login or id; default: every account")
+    anew = command("reprice", _reprice, "Price what is recorded anew, with the prices and configuration in force now")
+    anew.add_argument("--since", required=True, help="the first day, UTC, as 2026-10-01")
+    anew.add_argument("--account", help="login or id; default: every account")
+    anew.add_argument("--dry-run", action="store_true", help="write nothing, say what would change")
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
     sandbox = command("sandbox", _sandbox, "Run the loopback GitHub alone")
@@ -278,7 +283,7 @@ def _summary(settings: Settings, options: argparse.Namespace) -> int:
     with _world(settings) as world:
         accounts = _accounts(world, options.account)
         if not accounts:
-            print("There is no such account on which the App is installed and active.", file=sys.stderr)
+            print(NO_ACCOUNT, file=sys.stderr)
             return 1
         return max(_summarize(world, account_id, month) for account_id in accounts)
 
@@ -324,6 +329,27 @@ def _summarize(world: "World", account_id: int, month: str) -> int:
         time.sleep(0.1)
     print(f"account {account_id}: not done yet, a running worker goes on with it; {_line(error)}", file=sys.stderr)
     return 1
+
+
+def _reprice(settings: Settings, options: argparse.Namespace) -> int:
+    from app.stories.reprice import reprice  # noqa: PLC0415
+
+    try:
+        since = datetime.combine(date.fromisoformat(options.since), datetime.min.time(), UTC)
+    except ValueError:
+        print(f"{options.since!r} is not a day: write it as 2026-10-01", file=sys.stderr)
+        return 2
+    refused = 0
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        if not accounts:
+            print(NO_ACCOUNT, file=sys.stderr)
+            return 1
+        for account_id in accounts:
+            found = reprice(world, account_id, since, options.dry_run)
+            print(f"account {account_id}: {found.text(options.dry_run)}")
+            refused += found.refused
+    return 1 if refused else 0
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:

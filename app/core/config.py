@@ -5,19 +5,19 @@ read exactly, `off` is a word and not a boolean, and money never passes through 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from app.core.config_file import Problem, Value, Where, named, parsed, problems_of
+from app.core.agreements import Discount, OwnPrice, discounts_in, holds, prices_in
+from app.core.config_file import Problem, Value, Where, parsed, problems_of
 from app.core.money import ZERO, NanoUsd, nano_usd
 
 PRIVATE_ONLY = ("prices", "discounts")
 CONFIDENTIAL = "is confidential, and everybody can read this file: keep mergemeter.yml in a private .github-private"
-NO_PRICES = "is not read: own prices cannot be given yet, only discounts on list prices"
 
 
 class CommentMode(StrEnum):
@@ -36,16 +36,6 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
-class Discount:
-    """A share off the list price of a provider (0 to 1), from a day on and until a day, which is not included."""
-
-    provider: str
-    share: Decimal
-    start: date
-    end: date | None
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """What is in force. `Config()` is what holds without a file."""
 
@@ -57,6 +47,7 @@ class Config:
     tracked_branches: tuple[str, ...] = ()
     teams: tuple[Team, ...] = ()
     discounts: tuple[Discount, ...] = ()
+    prices: tuple[OwnPrice, ...] = ()
 
     def shows_money(self, public: bool) -> bool:
         """Whether amounts may appear in a repository."""
@@ -82,11 +73,14 @@ class Config:
 
     def discount(self, provider: str, at: datetime) -> Decimal:
         """The share off the list price at an instant: contracted = list × (1 − share). 0 without a discount."""
-        day = at.astimezone(UTC).date()
-        for each in self.discounts:
-            if each.provider == provider and each.start <= day and (each.end is None or day < each.end):
-                return each.share
-        return Decimal(0)
+        found = (each.share for each in self.discounts if each.provider == provider and holds(each, at))
+        return next(found, Decimal(0))
+
+    def own_price(self, provider: str, model: str, at: datetime) -> OwnPrice | None:
+        """The price agreed for a provider's model at an instant, which replaces list price and discount."""
+        name = model.lower()
+        found = (each for each in self.prices if each.provider == provider and each.names(name) and holds(each, at))
+        return next(found, None)
 
 
 def read(text: str, public: bool) -> tuple[Config | None, list[Problem]]:
@@ -97,11 +91,15 @@ def read(text: str, public: bool) -> tuple[Config | None, list[Problem]]:
     refused = _refused(tree, lines, public) if isinstance(tree, dict) else []
     wrong = [*wrong, *refused, *problems_of(tree, lines)]
     valid: Any = tree if isinstance(tree, dict) else {}
-    discounts: tuple[Discount, ...] = ()
-    if not any(problem.path.startswith("discounts") or not problem.path for problem in wrong):
-        discounts, doubtful = _discounts(valid.get("discounts", []), lines)
-        wrong += doubtful
-    return (None, sorted(wrong, key=lambda problem: problem.line)) if wrong else (_config(valid, discounts), [])
+    discounts, doubtful = discounts_in(valid.get("discounts", []), lines) if _sound("discounts", wrong) else ([], [])
+    prices, dubious = prices_in(valid.get("prices", []), lines) if _sound("prices", wrong) else ([], [])
+    wrong = sorted([*wrong, *doubtful, *dubious], key=lambda problem: problem.line)
+    return (None, wrong) if wrong else (_config(valid, discounts, prices), [])
+
+
+def _sound(key: str, wrong: list[Problem]) -> bool:
+    """Whether a setting fits the schema, so that what it says can be looked at."""
+    return not any(problem.path.startswith(key) or not problem.path for problem in wrong)
 
 
 @lru_cache(maxsize=256)
@@ -114,14 +112,13 @@ def _refused(tree: dict[str, Value], lines: dict[Where, int], public: bool) -> l
     """Takes out what may not stand in this file, and says so."""
     said = []
     for key in PRIVATE_ONLY:
-        if key not in tree or (key == "discounts" and not public):
-            continue
-        del tree[key]
-        said.append(Problem(lines[(key,)], key, CONFIDENTIAL if public else NO_PRICES))
+        if public and key in tree:
+            del tree[key]
+            said.append(Problem(lines[(key,)], key, CONFIDENTIAL))
     return said
 
 
-def _config(tree: dict[str, Any], discounts: tuple[Discount, ...]) -> Config:
+def _config(tree: dict[str, Any], discounts: list[Discount], prices: list[OwnPrice]) -> Config:
     """The value of a tree that the schema found valid."""
     teams = tree.get("teams", {})
     return Config(
@@ -132,43 +129,6 @@ def _config(tree: dict[str, Any], discounts: tuple[Discount, ...]) -> Config:
         show_money_in_public=tree.get("public_repositories", {}).get("show_money", False),
         tracked_branches=tuple(tree.get("tracked_branches", ())),
         teams=tuple(Team(name, team.get("label", name), tuple(team["repositories"])) for name, team in teams.items()),
-        discounts=discounts,
+        discounts=tuple(discounts),
+        prices=tuple(prices),
     )
-
-
-def _discounts(entries: list[dict[str, Any]], lines: dict[Where, int]) -> tuple[tuple[Discount, ...], list[Problem]]:
-    """Discounts whose days exist, and of which one at most holds for a provider at any time."""
-    kept: list[Discount] = []
-    problems: list[Problem] = []
-    for number, entry in enumerate(entries):
-        read = _discount(entry)
-        fault = read if isinstance(read, str) else _overlap(read, kept)
-        if fault:
-            where = ("discounts", number)
-            problems.append(Problem(lines[where], named(where), fault))
-        elif isinstance(read, Discount):
-            kept.append(read)
-    return tuple(kept), problems
-
-
-def _discount(entry: dict[str, Any]) -> Discount | str:
-    """The discount, or what is wrong with it."""
-    share = Decimal(entry["percent"]) / 100
-    if not share:
-        return "must have a percent above 0"
-    try:
-        start = date.fromisoformat(entry["from"])
-        end = date.fromisoformat(entry["until"]) if "until" in entry else None
-    except ValueError:
-        return "needs days of the calendar in from and until"
-    if end is not None and end <= start:
-        return "must have an until later than its from"
-    return Discount(entry["provider"], share, start, end)
-
-
-def _overlap(new: Discount, kept: list[Discount]) -> str:
-    for old in kept:
-        apart = (old.end is not None and old.end <= new.start) or (new.end is not None and new.end <= old.start)
-        if old.provider == new.provider and not apart:
-            return f"holds at the same time as another discount of {new.provider}, from {old.start}"
-    return ""

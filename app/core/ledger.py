@@ -52,6 +52,27 @@ def usage_entries(by_month: Mapping[Month, NanoUsd]) -> list[Entry]:
     ]
 
 
+def revaluation(
+    holding: Holding, homes: Sequence[tuple[Place, int]], differences: Mapping[Month, NanoUsd]
+) -> list[Entry]:
+    """The entries by which charges that cost more or less than was said change the books; they sum to zero.
+
+    A month's difference goes where the month's cost sits, by share, so that no place falls below zero; where nothing of
+    the month sits anywhere, to `homes`: places with weights, in stable order.
+    """
+    entries = []
+    for month, by in sorted(differences.items()):
+        sits = [(place, held) for (place, of), held in sorted(holding.items()) if of == month and held > 0]
+        places = sits or homes
+        parts = share(by, [weight for _, weight in places])
+        changes = [
+            (Place(Book.USAGE), NanoUsd(-by)),
+            *((place, part) for (place, _), part in zip(places, parts, strict=True)),
+        ]
+        entries += [Entry(place, month, amount) for place, amount in changes if amount]
+    return entries
+
+
 def moves(holding: Holding, target: Sequence[tuple[Place, int]]) -> list[Entry]:
     """The entries that bring a holding to its target: places with weights, in stable order.
 

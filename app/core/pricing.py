@@ -79,6 +79,7 @@ class PriceList:
         self.version = version
         self._snapshot = snapshot
         self._listed: dict[tuple[str, str, str, str], _Listed | None] = {}
+        self._ids: dict[tuple[str, str], str] = {}
 
     @classmethod
     def load(cls) -> "PriceList":
@@ -115,6 +116,16 @@ class PriceList:
             provider, model, service_tier, speed = key
             listed = self._listed[key] = self._find(provider, model, _context(service_tier, speed))
             return listed
+
+    def provider_id(self, provider: str, model: str) -> str:
+        """The list's id of who sold a model: "aws" for "bedrock". The name itself where the list knows none."""
+        key = provider, model
+        if key not in self._ids:
+            if len(self._ids) >= LARGEST_MEMORY:
+                self._ids.clear()
+            found, _ = self._provider(provider, model.lower())
+            self._ids[key] = provider if found is None else found.id
+        return self._ids[key]
 
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.costing import Costs
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
 from app.core.usage import ModelCall, Tokens
@@ -13,7 +14,10 @@ MOST_MODELS = 50
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums over calls. `by_month` is the cost by the month of each call; `models` the most used first."""
+    """Sums over calls. `by_month` is the contracted cost by the month of each call; `models` the most used first.
+
+    `cost` and `list_cost` are of the calls that have one; `unpriced_calls` and `unlisted_calls` have none.
+    """
 
     calls: int
     tokens: Tokens
@@ -21,24 +25,31 @@ class Tally:
     by_month: dict[Month, NanoUsd]
     unpriced_calls: int
     unpriced_models: list[str]
+    list_cost: NanoUsd
+    unlisted_calls: int
     models: list[str]
 
 
-def tally(calls: Sequence[ModelCall], costs: Sequence[NanoUsd | None]) -> Tally:
-    """Add up calls and their costs, which are in the same order; None is an unpriced call."""
+def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
+    """Add up calls and their costs, which are in the same order."""
+    costs, listed = priced.contracted, priced.listed
     by_month: dict[tuple[int, int], int] = {}
     for call, cost in zip(calls, costs, strict=True):
         month = call.at.year, call.at.month
         by_month[month] = by_month.get(month, 0) + (cost or 0)
     unpriced = Counter(call.model for call, cost in zip(calls, costs, strict=True) if cost is None)
+    cost = NanoUsd(sum(by_month.values(), start=ZERO))
+    same = listed is costs
     return Tally(
         calls=len(calls),
         tokens=_sum([call.tokens for call in calls]),
-        cost=NanoUsd(sum(by_month.values(), start=ZERO)),
+        cost=cost,
         by_month={Month(*month): NanoUsd(cost) for month, cost in by_month.items()},
         unpriced_calls=unpriced.total(),
         unpriced_models=_most(unpriced),
         models=_most(Counter(call.model for call in calls)),
+        list_cost=cost if same else NanoUsd(sum(each for each in listed if each is not None)),
+        unlisted_calls=unpriced.total() if same else sum(each is None for each in listed),
     )
 
 

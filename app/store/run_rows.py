@@ -20,17 +20,22 @@ CALL_COLUMNS = (
     "agent_run_id", "position", "account_id", "identity", "provider", "response_id", "model", "at_us", "input_tokens",
     "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
     "output_tokens", "reasoning_tokens", "web_searches", "service_tier", "speed", "subagent", "cost_nano_usd",
+    "list_cost_nano_usd", "price_list",
 )  # fmt: skip
 
 
 def call_row(
-    agent_run_id: str, position: int, account_id: int, call: ModelCall, cost: NanoUsd | None
+    agent_run_id: str,
+    position: int,
+    account_id: int,
+    call: ModelCall,
+    costs: tuple[NanoUsd | None, NanoUsd | None, str],
 ) -> tuple[Any, ...]:
     """A model call in the order of CALL_COLUMNS."""
     provider, response_id, model, at, tokens, service_tier, speed, web_searches, subagent = call
     identity = call_identity(account_id, provider, response_id)
     who = agent_run_id, position, account_id, identity, provider, response_id, model, us(at)
-    return *who, *tokens, web_searches, service_tier, speed, subagent, cost
+    return *who, *tokens, web_searches, service_tier, speed, subagent, *costs
 
 
 def call_identity(account_id: int, provider: str, response_id: str) -> bytes:
@@ -74,6 +79,8 @@ def agent_run_row(
         "output_tokens": counted.tokens.output,
         "reasoning_tokens": counted.tokens.reasoning,
         "cost_nano_usd": counted.cost,
+        "list_cost_nano_usd": counted.list_cost,
+        "unlisted_calls": counted.unlisted_calls,
         "reported_cost_nano_usd": run.reported_cost,
         "price_list": price_list,
         "body_sha256": run.body_sha256,
@@ -119,6 +126,8 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "output_tokens": 0,
         "reasoning_tokens": 0,
         "cost_nano_usd": 0,
+        "list_cost_nano_usd": 0,
+        "unlisted_calls": 0,
         "reported_cost_nano_usd": None,
         "price_list": price_list,
         "body_sha256": "",

@@ -210,6 +210,8 @@ class AgentRun(SQLModel, table=True):
     output_tokens: int = _int()
     reasoning_tokens: int = _int()
     cost_nano_usd: int = _int()  # of the priced calls, contracted
+    list_cost_nano_usd: int = _int()  # of the calls that have a list price
+    unlisted_calls: int = _int()  # those that have none
     reported_cost_nano_usd: int | None = _int(default=None, nullable=True)
     price_list: str  # e.g. "genai-prices 0.2.3"
     body_sha256: str  # of this agent run's canonical JSON
@@ -243,7 +245,9 @@ class ModelCallRow(SQLModel, table=True):
     service_tier: str
     speed: str
     subagent: bool
-    cost_nano_usd: int | None = _int(nullable=True)  # None: unpriced, never 0
+    cost_nano_usd: int | None = _int(nullable=True)  # contracted, which is booked. None: unpriced, never 0
+    list_cost_nano_usd: int | None = _int(nullable=True)  # at list prices. None: the list has no price
+    price_list: str  # that the contracted cost is from: "genai-prices 0.2.3", "mergemeter.yml 3f2a9c1b"
 
 
 class Record(SQLModel, table=True):
@@ -318,6 +322,25 @@ class Balance(SQLModel, table=True):
     number: int = _key()
     month: int = _key()
     amount_nano_usd: int = _int()
+
+
+class Correction(SQLModel, table=True):
+    """An agent run that was priced anew: what it was, what it is. In `ledger_entry` is how the books followed."""
+
+    __table_args__ = (Index("ix_correction_agent_run", "account_id", "agent_run_id"),)
+    id: str = Field(primary_key=True)
+    account_id: int = _int()
+    agent_run_id: str
+    before_cost_nano_usd: int = _int()
+    after_cost_nano_usd: int = _int()
+    before_list_cost_nano_usd: int = _int()
+    after_list_cost_nano_usd: int = _int()
+    before_price_list: str
+    after_price_list: str
+    # zlib of JSON: of each changed call its position, and the cost, list cost and price list that were overwritten
+    before_calls: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    reason: str
+    corrected_at_us: int = _int()
 
 
 # ---- what stands on GitHub -----------------------------------------------------------------------------------

@@ -212,6 +212,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
         title=pull.title,
         merged_at=merged_at,
         discounted=bool(config.discounts),
+        own_prices=bool(config.prices),
         tied_candidates=ties_naming(session, key),
         open_jobs=open_jobs_on_pull(session, key),
         unattributed_month=month,
@@ -252,6 +253,7 @@ def _line(world: World, config: Config, repository: Repository, tied: TiedRun) -
         revisions=run.revisions,
         pulls_served=tied.pulls_served,
         reported_cost=None if reported is None else NanoUsd(reported),
+        list_cost=None if run.unlisted_calls else NanoUsd(run.list_cost_nano_usd),
     )
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from sqlmodel import Session
 
 from app.core.config import Config, in_force
+from app.core.costing import LARGEST_COST, Costs, costs_of
 from app.core.facts import AgentRunKey, Claims
-from app.core.money import NanoUsd
 from app.core.outcomes import Later
 from app.core.reported import JobReport, ReportedRun, read_report
 from app.core.tally import tally
@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 EXPECTED_WITHIN = timedelta(hours=6)  # GitHub ends a hosted runner's job then
 LOOK_AGAIN = timedelta(hours=1)
 MOST_RECORDS = 200  # of one job
-# One million dollars in one job is a broken log, and sums of such would leave 64 bits.
-LARGEST_COST = NanoUsd(10**15)
 
 Row = Mapping[str, Any]  # of agent_run
 
@@ -56,10 +54,10 @@ class RecordRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """An agent run with what each of its calls costs, in the same order."""
+    """An agent run with what its calls cost."""
 
     run: ReportedRun
-    costs: Sequence[NanoUsd | None]
+    costs: Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,8 @@ def prepare(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Map
     """
     now = world.now()
     report = read_report(parsed, now)
-    costed = [_cost(world, terms.config, run) for run in report.agent_runs]
-    if sum(cost or 0 for each in costed for cost in each.costs) > LARGEST_COST:
+    costed = [Costed(run, costs_of(world.prices, terms.config, run.calls)) for run in report.agent_runs]
+    if _too_much([each.costs for each in costed]):
         raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
     show_money = terms.config.shows_money(terms.public)
     body_sha256 = hashlib.sha256(body).hexdigest()
@@ -160,11 +158,11 @@ def _record_one(session: Session, world: World, sent: Prepared) -> Recorded | Ex
     return Recorded(status, record_id, kept, world.prices.version, sent.show_money)
 
 
-def _cost(world: World, config: Config, run: ReportedRun) -> Costed:
-    if not config.discounts:
-        return Costed(run, world.prices.costs(run.calls))
-    discounts = [config.discount(call.provider, call.at) for call in run.calls]
-    return Costed(run, [world.prices.cost(call, share) for call, share in zip(run.calls, discounts, strict=True)])
+def _too_much(costs: Sequence[Costs]) -> bool:
+    contracted = sum(cost or 0 for each in costs for cost in each.contracted)
+    if all(each.listed is each.contracted for each in costs):
+        return contracted > LARGEST_COST
+    return max(contracted, sum(cost or 0 for each in costs for cost in each.listed)) > LARGEST_COST
 
 
 def _keep(session: Session, world: World, sent: Prepared) -> tuple[str, str, list[KeptRun]]:
@@ -207,16 +205,16 @@ def _add(
     """Add agent runs with those of their calls that nobody sent before, and enter their cost in the books."""
     ids = new_keys(len(costed))
     rows = [
-        call_row(agent_run_id, position, sent.claims.account_id, call, cost)
+        call_row(agent_run_id, position, sent.claims.account_id, call, costs)
         for agent_run_id, each in zip(ids, costed, strict=True)
-        for position, (call, cost) in enumerate(zip(each.run.calls, each.costs, strict=True))
+        for position, (call, costs) in enumerate(zip(each.run.calls, zip(*each.costs, strict=True), strict=True))
     ]
     fresh = store.add_calls(session, sent.claims.account_id, rows)
     flags = iter([True] * len(rows) if fresh is None else [row[:2] in fresh for row in rows])
     added = {}
     for agent_run_id, each in zip(ids, costed, strict=True):
-        counts = [next(flags) for _ in each.costs]
-        counted = tally(list(compress(each.run.calls, counts)), list(compress(each.costs, counts)))
+        counts = [next(flags) for _ in each.run.calls]
+        counted = tally(list(compress(each.run.calls, counts)), each.costs.of(counts))
         key = AgentRunKey(sent.claims.account_id, sent.claims.repository_id, agent_run_id)
         row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, world.prices.version)
         added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)

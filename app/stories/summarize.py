@@ -143,6 +143,7 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         money=config.shows_money(public_issue),
         public_issue=public_issue,
         discounted=bool(config.discounts),
+        own_prices=bool(config.prices),
         provisional_until=(month.end + REVERT_WINDOW).date() if total.provisional else None,
         config_source=version.source,
         config_problems=problems_of(version),

@@ -35,6 +35,9 @@ discounts:
   - {provider: anthropic, percent: 12.5, from: 2026-01-01, until: 2026-07-01}
   - {provider: anthropic, percent: "20", from: 2026-07-01}
   - {provider: openai, percent: 5, from: 2026-01-01}
+prices:
+  - {provider: anthropic, model: claude-opus-4-8, from: 2026-01-01, until: 2026-07-01, input: 4.25, output: "20.1"}
+  - {provider: anthropic, model: Claude-Opus-4-8*, from: 2026-07-01, input: 4, output: 20, web_search: 9}
 """
 
 
@@ -140,6 +143,33 @@ def test_without_discounts_a_file_may_be_public() -> None:
 )
 def test_a_discount_holds_in_its_days(provider: str, at: datetime, share: str) -> None:
     assert good(WHOLE).discount(provider, at) == Decimal(share)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "day", "input_nano_usd"),
+    [
+        ("anthropic", "claude-opus-4-8", "2026-06-30", 4_250),
+        ("anthropic", "CLAUDE-OPUS-4-8", "2026-07-01", 4_000),
+        ("anthropic", "claude-opus-4-8-20260101", "2026-07-01", 4_000),
+        ("anthropic", "claude-opus-4-8-20260101", "2026-06-30", None),
+        ("anthropic", "claude-opus-4-8", "2025-12-31", None),
+        ("anthropic", "claude-opus-4", "2026-07-01", None),
+        ("aws", "claude-opus-4-8", "2026-07-01", None),
+    ],
+)
+def test_an_own_price_holds_for_its_models_in_its_days(
+    provider: str, model: str, day: str, input_nano_usd: int | None
+) -> None:
+    own = good(WHOLE).own_price(provider, model, datetime.fromisoformat(f"{day}T23:59:59+00:00"))
+    assert (own and own.unit_prices.rows[0][0].numerator) == input_nano_usd
+
+
+def test_an_own_price_is_named_by_what_it_says() -> None:
+    entry = "{provider: a, model: m, from: 2026-01-01, input: %s, output: 1}"
+    texts = ["0.30", "'0.3'", "0.31"]
+    one, same, other = (good(f"prices:\n- {entry % amount}").prices[0].version for amount in texts)
+    assert one == same != other
+    assert re.fullmatch(r"mergemeter\.yml [0-9a-f]{8}", one)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -169,11 +170,48 @@ def test_every_gap_is_told() -> None:
         assert sentence in text
 
 
-def test_the_agents_own_figure_is_told_when_it_differs() -> None:
-    told = comment(pull(run(1, "2", reported_cost=dollars("2.5"))), MARK)
+def own(cost: str, listed: str | None, says: str, **changes: Any) -> AgentRunLine:
+    at_list = None if listed is None else dollars(listed)
+    return run(1, cost, list_cost=at_list, reported_cost=dollars(says), **changes)
+
+
+def test_the_agents_own_figure_is_told_when_it_differs_from_list_by_more_than_one_percent() -> None:
+    told = comment(pull(own("2", "2", "2.5")), MARK)
     assert "For 1 agent run the agent itself says $2.50; at list prices it is $2.00." in told
-    assert "itself says" not in comment(pull(run(1, "2", reported_cost=dollars("2.01"))), MARK)
-    assert "itself says" not in comment(pull(run(1, "2", reported_cost=dollars("2.5")), money=False), MARK)
+    for says in ("2.02", "1.98"):
+        assert "itself says" not in comment(pull(own("2", "2", says)), MARK)
+    for says in ("2.0201", "1.9799"):
+        assert "itself says" in comment(pull(own("2", "2", says)), MARK)
+    assert "itself says" not in comment(pull(own("2", "2", "2.5"), money=False), MARK)
+
+
+def test_the_agents_own_figure_is_compared_with_list_and_not_with_what_was_agreed() -> None:
+    assert "itself says" not in comment(pull(own("1", "2", "2"), discounted=True), MARK)
+    told = comment(pull(own("1", "2", "1"), discounted=True), MARK)
+    assert "For 1 agent run the agent itself says $1.00; at list prices it is $2.00." in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        own("2", None, "9"),
+        own("2", "2", "9", completeness=Completeness.LOWER_BOUND),
+        own("2", "2", "9", unpriced_calls=1),
+        own("2", "2", "9", calls_counted_elsewhere=1),
+    ],
+    ids=["unlisted", "lower bound", "unpriced", "counted elsewhere"],
+)
+def test_the_agents_own_figure_is_not_compared_where_either_is_not_whole(line: AgentRunLine) -> None:
+    assert "itself says" not in comment(pull(line), MARK)
+
+
+@pytest.mark.parametrize(
+    ("discounted", "which"),
+    [(False, "your own prices, else list prices"), (True, "your own prices, else list prices less your discounts")],
+)
+def test_own_prices_are_said_to_be_in_the_figure(discounted: bool, which: str) -> None:
+    told = comment(pull(run(1, "2"), own_prices=True, discounted=discounted), MARK)
+    assert f"contracted cost ({which}) · prices: " in told
 
 
 def test_the_table_has_at_most_eight_rows() -> None:

@@ -121,6 +121,26 @@ def test_a_month_is_asked_for_in_words(sqlite_url: str) -> None:
     assert (done.returncode, done.stderr) == (2, "'October' is not a month: write it as 2026-10\n")
 
 
+def test_pricing_anew_asks_for_a_day_and_an_account_that_there_is(sqlite_url: str) -> None:
+    done = run(sqlite_url, "reprice", "--since", "October")
+    assert (done.returncode, done.stderr) == (2, "'October' is not a day: write it as 2026-10-01\n")
+    done = run(sqlite_url, "reprice", "--since", "2026-10-01", "--account", "nobody")
+    assert done.returncode == 1
+    assert done.stderr == "There is no such account on which the App is installed and active.\n"
+
+
+@pytest.mark.parametrize("named", [[], ["--account", "ACME"], ["--account", "100"]])
+def test_pricing_anew_tells_what_it_did_for_each_account(sqlite_url: str, named: list[str]) -> None:
+    database = Database(sqlite_url)
+    with database.transaction() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO installation VALUES (100, 300, 'acme', 'Organization', 'active', '{}', 0)"
+        )
+    database.close()
+    done = run(sqlite_url, "reprice", "--since", "2026-10-01", "--dry-run", *named, MERGEMETER_APP_ID="")
+    assert (done.returncode, done.stdout) == (0, "account 100: 0 of 0 agent runs would be corrected\n")
+
+
 def test_a_database_without_tables_is_told_plainly(tmp_path: Path) -> None:
     done = run(f"sqlite:///{tmp_path / 'empty.sqlite3'}", "inbox", "list")
     assert done.returncode == 1

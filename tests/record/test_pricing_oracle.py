@@ -1,7 +1,7 @@
 """Over its whole list, our price of a call is genai-prices' own, class by class and rounded once for each."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import genai_prices
@@ -55,6 +55,7 @@ def library(call: ModelCall) -> genai_prices.types.PriceCalculation:
 def check(call: ModelCall) -> None:
     ours, theirs = PRICES.price(call), library(call)
     assert PRICES.cost(call) == ours.cost
+    assert PRICES.costs([call, call]) == [ours.cost] * 2
     prices = theirs.model_price
     if vars(prices) and not vars(prices).keys() & {"input_mtok", "output_mtok", "requests_kcount"}:
         assert ours.cost is None
@@ -143,9 +144,11 @@ def test_every_listed_variant_costs_what_the_library_says() -> None:
 
 COUNTS = st.one_of(st.integers(0, 300_000), st.integers(0, 10**12))
 EDGES = st.sampled_from([0, 1, 199_999, 200_000, 200_001, 272_000, 272_001])
-VENDORS = ("anthropic", "openai", "google", "deepseek", "mistral", "x-ai", "aws", "openrouter", "litellm")
-MODELS = st.sampled_from([(p, m.id) for p, m in LISTED if p in VENDORS])
-SUFFIXES = st.sampled_from(["", "", "-20260101", "[1m]", "-latest", ":free", "@20250929"])
+MODELS = st.sampled_from(LISTED).map(lambda listed: (listed[0], listed[1].id))
+PREFIXES = st.sampled_from(["", "", "", "us.", "anthropic/", "arn:aws:bedrock:us-east-1:1234:inference-profile/"])
+SUFFIXES = st.sampled_from(["", "", "", "-20260101", "[1m]", "[fast=true]", "-latest", ":free", "@20250929", "-v1:0"])
+TIERS = st.sampled_from(["standard", "batch", "priority", "flex", "fast", "default", "", "auto", "@everyone"])
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=9)), timezone(timedelta(hours=-8))])
 
 
 @st.composite
@@ -155,29 +158,75 @@ def calls(draw: st.DrawFn) -> ModelCall:
     sent = st.one_of(COUNTS, EDGES)
     prompt = draw(sent), draw(sent), draw(sent), draw(sent), draw(sent)
     tokens = Tokens(*prompt, output, draw(st.integers(0, output)))
-    at = draw(st.datetimes(datetime(2024, 1, 1), datetime(2027, 6, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-    tier = draw(st.sampled_from(["standard", "batch", "priority", "flex"]))
-    speed = draw(st.sampled_from(["standard", "fast"]))
-    return ModelCall(provider, "r", model + draw(SUFFIXES), at, tokens, tier, speed, draw(st.integers(0, 99)))
+    at = draw(st.datetimes(datetime(2024, 1, 1), datetime(2027, 6, 1), timezones=ZONES))  # noqa: DTZ001
+    speed = draw(st.sampled_from(["standard", "fast", "slow"]))
+    name = draw(PREFIXES) + model + draw(SUFFIXES)
+    return ModelCall(provider, "r", name, at, tokens, draw(TIERS), speed, draw(st.integers(0, 99)))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(calls())
 def test_any_call_costs_what_the_library_says(call: ModelCall) -> None:
     check_or_unpriced(call)
 
 
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+# Ids as those who sell others' models write them, with the provider as agents log it: a region, a day, a deployment.
 RESOLD = [
     ("litellm", "anthropic/claude-opus-4-5"),
     ("litellm", "claude-opus-4-5"),
-    ("litellm", "x/y"),
-    ("vertex", "gemini-2.5-pro"),
-    ("azure", "gpt-5"),
-    ("google", "claude-sonnet-4-5@20250929"),
+    ("litellm", "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("litellm", "vertex_ai/claude-sonnet-4-5@20250929"),
+    ("litellm", "azure/gpt-5"),
+    ("openrouter", "anthropic/claude-sonnet-4.5"),
+    ("aws", PROFILE),
+    ("aws", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("aws", "eu.anthropic.claude-opus-4-8"),
     ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("amazon-bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("google", "claude-sonnet-4-5@20250929"),
+    ("google", "claude-opus-4-8@default"),
+    ("vertex", "gemini-2.5-pro"),
+    ("vertex_ai", "claude-sonnet-4-5@20250929"),
+    ("azure", "gpt-5"),
+    ("azure", "gpt-5-codex"),
+    ("azure", "claude-sonnet-4-5"),
+    ("github-copilot", "claude-sonnet-4.6"),
+    ("github-copilot", "gpt-5.3-codex"),
+    ("github-copilot", "claude-opus-4.8-fast"),
+    ("cursor", "composer-2.5"),
+    ("cursor", "composer-2.5[fast=true]"),
+]
+# What tells no model, and what the list does not have: never priced as a neighbour.
+UNKNOWN = [
+    ("litellm", "x/y"),
+    ("aws", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"),
+    ("aws", "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("azure", "our-deployment"),
+    ("github-copilot", "claude-sonnet-9"),
+    ("cursor", "auto"),
+    ("cursor", "gpt-5"),
+    ("github", "gpt-5"),
 ]
 
 
+def as_logged(provider: str, model: str) -> ModelCall:
+    return ModelCall(provider, "r", model, NOW, SMALL, service_tier="batch", web_searches=1)
+
+
 @pytest.mark.parametrize(("provider", "model"), RESOLD)
-def test_providers_that_sell_others_models_are_looked_up_as_the_library_does(provider: str, model: str) -> None:
-    check_or_unpriced(ModelCall(provider, "r", model, NOW, SMALL, service_tier="batch"))
+def test_an_id_that_the_library_resolves_is_priced_as_it_does(provider: str, model: str) -> None:
+    check(as_logged(provider, model))
+
+
+@pytest.mark.parametrize(("provider", "model"), UNKNOWN)
+def test_an_id_that_the_library_does_not_resolve_is_unpriced(provider: str, model: str) -> None:
+    with pytest.raises(LookupError):
+        library(as_logged(provider, model))
+    assert PRICES.cost(as_logged(provider, model)) is None
+
+
+def test_a_region_has_its_own_price() -> None:
+    model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+    both = [PRICES.cost(ModelCall("aws", "r", area + model, NOW, Tokens(1_000))) for area in ("global.", "us.")]
+    assert both == [3_000_000, 3_300_000]

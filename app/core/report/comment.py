@@ -47,7 +47,11 @@ def details(sheet: tables.Sheet) -> str:
 
 def footer(pull: PullCost, *more: str) -> str:
     """What kind of number this is, small."""
-    said = [words.basis(pull.money, pull.discounted, pull.price_lists), words.unattributed(pull), *more]
+    said = [
+        words.basis(pull.money, pull.discounted, pull.own_prices, pull.price_lists),
+        words.unattributed(pull),
+        *more,
+    ]
     return "<sub>" + "<br>".join(sentence for sentence in said if sentence) + "</sub>"
 
 

@@ -42,7 +42,7 @@ def summary(report: MonthReport, marker: str) -> str:
     parts += ["### What to know", bullets([*_to_know(report)])]
     if report.money:
         parts += [folded("What the figures mean", bullets(MEANING))]
-    parts += [f"<sub>{basis(report.money, report.discounted, report.price_lists)}</sub>"]
+    parts += [f"<sub>{basis(report.money, report.discounted, report.own_prices, report.price_lists)}</sub>"]
     return within("\n\n".join(part for part in parts if part), marker, LONGEST)
 
 

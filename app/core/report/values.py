@@ -71,6 +71,7 @@ class AgentRunLine:
     revisions: int = 0  # later records with other numbers under the same key: kept, not counted
     pulls_served: int = 1
     reported_cost: NanoUsd | None = None  # the agent's own figure, whole agent run
+    list_cost: NanoUsd | None = None  # at list prices, whole agent run; None where a call has no list price
 
     @property
     def cost_known(self) -> bool:
@@ -98,7 +99,8 @@ class PullCost:
     money: bool
     title: str = ""
     merged_at: datetime | None = None
-    discounted: bool = False  # contracted is below list for a line
+    discounted: bool = False  # discounts are configured
+    own_prices: bool = False  # so are own prices
     tied_candidates: int = 0  # agent runs of which this pull is only one candidate: in no figure
     open_jobs: int = 0  # jobs that opened for this pull and have not reported yet
     unattributed_month: Month | None = None  # None: not told
@@ -191,6 +193,7 @@ class MonthReport:
     money: bool = True
     public_issue: bool = False
     discounted: bool = False
+    own_prices: bool = False
     provisional_until: date | None = None  # None: final
     config_source: str = ""  # "acme/.github-private"
     config_problems: tuple[str, ...] = ()

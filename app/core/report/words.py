@@ -131,13 +131,15 @@ def unattributed(pull: PullCost) -> str:
     return f"Unattributed in this repository in {when}, when this was written: {count(runs, 'agent run')}{amount}."
 
 
-def basis(money: bool, discounted: bool, price_lists: Sequence[str]) -> str:
+def basis(money: bool, discounted: bool, own_prices: bool, price_lists: Sequence[str]) -> str:
     """Which number this is, and where its prices come from; or why there is none."""
     if not money:
         return (
             "No amounts: this repository is public. `public_repositories: show_money` in `mergemeter.yml` allows them."
         )
     which = "list prices less your discounts" if discounted else "list prices, no discount configured"
+    if own_prices:
+        which = f"your own prices, else list prices{' less your discounts' if discounted else ''}"
     return f"Estimate, not an invoice · contracted cost ({which}) · prices: {codes(tuple(price_lists), most=3)}"
 
 
@@ -213,11 +215,18 @@ def _incomplete(lines: Sequence[AgentRunLine], out: str) -> list[str]:
 
 
 def _own_figures(pull: PullCost) -> list[str]:
-    """Where the agents' own figures, at list prices, differ from ours by more than one percent."""
-    if not pull.money or pull.discounted:
+    """Where the agents' own figures, which are at list prices, differ from ours by more than one percent.
+
+    Only of agent runs of which both figures are whole: every call is here, whole and listed.
+    """
+    if not pull.money:
         return []
-    told = [(line.cost, line.reported_cost) for line in pull.lines if line.cost_complete and line.pulls_served == 1]
-    pairs = [(ours, theirs) for ours, theirs in told if theirs is not None]
+    whole = [line for line in pull.lines if line.cost_complete and not line.calls_counted_elsewhere]
+    pairs = [
+        (line.list_cost, line.reported_cost)
+        for line in whole
+        if line.list_cost is not None and line.reported_cost is not None
+    ]
     ours, theirs = NanoUsd(sum(pair[0] for pair in pairs)), NanoUsd(sum(pair[1] for pair in pairs))
     if abs(ours - theirs) * 100 <= ours:
         return []

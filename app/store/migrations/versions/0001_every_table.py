@@ -61,6 +61,7 @@ COUNTERS = frozenset(
         "model_calls",
         "revisions",
         "run_attempt",
+        "unlisted_calls",
         "unpriced_calls",
         "web_searches",
     )
@@ -84,7 +85,8 @@ TABLES = {
         model_calls number, calls_counted_elsewhere number, unpriced_calls number, models text,
         input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
-        reasoning_tokens number, cost_nano_usd number, reported_cost_nano_usd number?, price_list string,
+        reasoning_tokens number, cost_nano_usd number, list_cost_nano_usd number, unlisted_calls number,
+        reported_cost_nano_usd number?, price_list string,
         body_sha256 string, revisions number, evidence string, evidence_note text, tied_pulls text
     """,
     "balance": """
@@ -102,6 +104,12 @@ TABLES = {
     "config_version": """
         account_id number | source string, public flag, good_text text, read_text text, problems text,
         read_at_us number
+    """,
+    "correction": """
+        id string | account_id number, agent_run_id string, before_cost_nano_usd number,
+        after_cost_nano_usd number, before_list_cost_nano_usd number, after_list_cost_nano_usd number,
+        before_price_list string, after_price_list string, before_calls blob, reason string,
+        corrected_at_us number
     """,
     "effect": """
         account_id number, key string | github_id number?, location string, body_sha256 string, state string,
@@ -133,7 +141,7 @@ TABLES = {
         cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, web_searches number, service_tier string, speed string, subagent flag,
-        cost_nano_usd number?
+        cost_nano_usd number?, list_cost_nano_usd number?, price_list string
     """,
     "pull": """
         account_id number, repository_id number, number number | title text, state string, draft flag,
@@ -179,6 +187,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_agent_run_repository", "agent_run", "account_id repository_id started_at_us", {}),
     ("uq_agent_run_identity", "agent_run", "account_id workflow_job_id agent session", {"unique": True}),
     ("ix_balance_month", "balance", "account_id month", {}),
+    ("ix_correction_agent_run", "correction", "account_id agent_run_id", {}),
     ("ix_inbox_received_at_us", "inbox", "received_at_us", {}),
     ("ix_installation_installation_id", "installation", "installation_id", {}),
     ("ix_job_lane", "job", "lane run_at_us id", {**waiting("state < 2")}),

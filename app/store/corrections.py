@@ -1,0 +1,120 @@
+"""Agent runs priced anew. Owns `correction`: what was overwritten is kept there first.
+
+All functions work within the caller's transaction.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app.core.ledger import Book, Place
+from app.core.money import NanoUsd
+from app.core.repricing import Change, Difference, KeptCall, Price
+from app.core.usage import ModelCall, Tokens
+from app.store.compressed import compressed
+from app.store.keys import instant, new_key, us
+from app.store.raw import Raw, insert
+from app.store.tables import AgentRun, Correction, ModelCallRow, Tie
+
+TOKENS = attrgetter(*(column for column in ModelCallRow.model_fields if column.endswith("_tokens")))
+PRICE_CALL = Raw("""
+    UPDATE model_call SET cost_nano_usd = :cost, list_cost_nano_usd = :list_cost, price_list = :price_list
+    WHERE account_id = :account_id AND agent_run_id = :agent_run_id AND position = :position
+""")
+PRICE_RUN = Raw("""
+    UPDATE agent_run SET cost_nano_usd = :after_cost_nano_usd, list_cost_nano_usd = :after_list_cost_nano_usd,
+        unpriced_calls = unpriced_calls + :unpriced_calls, unlisted_calls = unlisted_calls + :unlisted_calls,
+        price_list = :after_price_list
+    WHERE account_id = :account_id AND id = :agent_run_id
+""")
+ADD_CORRECTION = insert("correction", list(Correction.model_fields), rest="")
+
+
+def agent_runs_since(session: Session, account_id: int, since: datetime, after: str, most: int) -> list[str]:
+    """Ids of an account's agent runs with calls at an instant or later, in order, behind the id `after`."""
+    query = select(AgentRun.id).where(
+        AgentRun.account_id == account_id, AgentRun.id > after, AgentRun.ended_at_us >= us(since)
+    )
+    return list(session.exec(query.order_by(col(AgentRun.id)).limit(most)))
+
+
+def held_agent_run(session: Session, account_id: int, agent_run_id: str) -> AgentRun | None:
+    """An agent run, held until the transaction ends, so that nobody moves its cost meanwhile."""
+    query = select(AgentRun).where(AgentRun.account_id == account_id, AgentRun.id == agent_run_id)
+    return session.exec(query.with_for_update()).first()
+
+
+def calls_since(session: Session, account_id: int, agent_run_id: str, since: datetime) -> list[KeptCall]:
+    """An agent run's counted calls at an instant or later."""
+    query = select(ModelCallRow).where(
+        ModelCallRow.account_id == account_id,
+        ModelCallRow.agent_run_id == agent_run_id,
+        ModelCallRow.at_us >= us(since),
+    )
+    return [_kept(row) for row in session.exec(query.order_by(col(ModelCallRow.position)))]
+
+
+def _kept(row: ModelCallRow) -> KeptCall:
+    call = ModelCall(
+        provider=row.provider,
+        response_id=row.response_id,
+        model=row.model,
+        at=instant(row.at_us),
+        tokens=Tokens(*TOKENS(row)),
+        service_tier=row.service_tier,
+        speed=row.speed,
+        web_searches=row.web_searches,
+        subagent=row.subagent,
+    )
+    return KeptCall(
+        row.position, call, Price(_amount(row.cost_nano_usd), _amount(row.list_cost_nano_usd), row.price_list)
+    )
+
+
+def _amount(kept: int | None) -> NanoUsd | None:
+    return None if kept is None else NanoUsd(kept)
+
+
+def correct(
+    session: Session,
+    run: AgentRun,
+    changes: Sequence[Change],
+    by: Difference,
+    price_list: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Keep what was, then write what is: the calls, and their agent run's sums. `price_list` is the one in force."""
+    row: dict[str, Any] = {
+        "id": new_key(),
+        "account_id": run.account_id,
+        "agent_run_id": run.id,
+        "before_cost_nano_usd": run.cost_nano_usd,
+        "after_cost_nano_usd": run.cost_nano_usd + by.cost,
+        "before_list_cost_nano_usd": run.list_cost_nano_usd,
+        "after_list_cost_nano_usd": run.list_cost_nano_usd + by.list_cost,
+        "before_price_list": run.price_list,
+        "after_price_list": price_list,
+        "before_calls": compressed(json.dumps([_before(each) for each in changes]).encode()),
+        "reason": reason,
+        "corrected_at_us": us(now),
+    }
+    ADD_CORRECTION.run(session, row)
+    for each in changes:
+        to = {"cost": each.after.cost, "list_cost": each.after.list_cost, "price_list": each.after.price_list}
+        PRICE_CALL.run(session, {**row, **to, "position": each.position})
+    PRICE_RUN.run(session, {**row, "unpriced_calls": by.unpriced_calls, "unlisted_calls": by.unlisted_calls})
+
+
+def _before(change: Change) -> list[Any]:
+    return [change.position, change.before.cost, change.before.list_cost, change.before.price_list]
+
+
+def tied_places(session: Session, run: AgentRun) -> list[tuple[Place, int]]:
+    """The pulls that an agent run is tied to, with their weights."""
+    query = select(Tie).where(Tie.account_id == run.account_id, Tie.agent_run_id == run.id).order_by(col(Tie.number))
+    return [(Place(Book.PULL, tie.number), tie.weight) for tie in session.exec(query)]
