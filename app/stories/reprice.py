@@ -148,7 +148,8 @@ def _enter(session: Session, world: World, run: AgentRun, by: Difference) -> Non
     entries = revaluation(held, homes or [(Place(Book.UNATTRIBUTED), 1)], by.by_month)
     post(session, key, entries, REASON, world.now())
     jobs = [_publish_job(world, run, place.number) for place, _ in pulls]
-    enqueue_all(session, jobs if homes else [_place_job(session, world, run)], world.now())
+    # Its own lane looks again: it may have been moving the cost when the difference was entered, or find its first.
+    enqueue_all(session, [*jobs, _place_job(session, world, run)], world.now())
 
 
 def _publish_job(world: World, run: AgentRun, number: int) -> NewJob:
@@ -159,7 +160,6 @@ def _publish_job(world: World, run: AgentRun, number: int) -> NewJob:
 
 
 def _place_job(session: Session, world: World, run: AgentRun) -> NewJob:
-    """Nothing of it was in the books until now: somebody must look where it belongs."""
     job = session.get_one(WorkflowJob, run.workflow_job_id)
     lane = f"{run.account_id}/{run.repository_id}/run/{job.run_id}"
     return NewJob(run.account_id, lane, "place", f"place:{job.id}", {"workflow_job_id": job.id}, world.now())
