@@ -224,7 +224,18 @@ def look(arguments: list[str]) -> int:
     runs, notices = collect(where, Window(), None, 600)
     given = {"purpose": "other", "team": "", "tags": {}}
     body = record.closed(record.job_of(os.environ, "", now_us, None), given, runs, notices, [], now_us)
-    sys.stdout.write(json.dumps(json.loads(body), indent=2).replace("##[", "#\\u0023[") + "\n")
+    sys.stdout.write(_for_people(json.loads(body)).replace("##[", "#\\u0023[") + "\n")
     for notice in notices:
         sys.stderr.write(f"notice: {notice}\n")
     return 0
+
+
+def _for_people(value: object, indent: str = "") -> str:
+    """JSON over several lines, where what holds nothing deeper has one."""
+    deeper = indent + "  "
+    if isinstance(value, dict) and any(isinstance(each, (dict, list)) for each in value.values()):
+        parts = [f"{json.dumps(name)}: {_for_people(each, deeper)}" for name, each in value.items()]
+        return "{\n" + ",\n".join(deeper + part for part in parts) + f"\n{indent}}}"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(deeper + _for_people(each, deeper) for each in value) + f"\n{indent}]"
+    return json.dumps(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 NAMES = [
     module.name
     for module in pkgutil.iter_modules([str(Path(__file__).parent)])
-    if module.name not in ("__main__", "servers")
+    if module.name not in ("__main__", "peer_programs", "processes", "servers", "transcripts")
 ]
 
 

@@ -28,7 +28,7 @@ print("MEASURED", json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrs
 """
 
 
-class _Server(BaseHTTPRequestHandler):
+class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer({"value": "token"})
 
@@ -88,7 +88,7 @@ def transcript(session: str, start: datetime, size: int) -> bytes:
     return "".join(lines).encode()
 
 
-def _environment(folder: Path, url: str) -> dict[str, str]:
+def environment(folder: Path, url: str) -> dict[str, str]:
     for name in ("home", "temp", "work"):
         (folder / name).mkdir(exist_ok=True)
     return {
@@ -98,14 +98,14 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _state(path: Path) -> dict[str, str]:
+def state(path: Path) -> dict[str, str]:
     """What the runner would hand to `post`."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {"STATE_" + lines[i].partition("<<")[0]: lines[i + 1] for i in range(0, len(lines), 3)}
 
 
 def _once(folder: Path, url: str) -> tuple[float, int]:
-    environ = _environment(folder, url)
+    environ = environment(folder, url)
     command = [sys.executable, "-I", "-S", str(ACTION / "main.py")]
     subprocess.run([*command, "main"], env=environ, check=True, stdout=subprocess.DEVNULL)
     project = folder / "home" / ".claude" / "projects" / "-home-runner-work-w-w"
@@ -115,7 +115,7 @@ def _once(folder: Path, url: str) -> tuple[float, int]:
         (project / f"{session}.jsonl").write_bytes(transcript(session, datetime.now(UTC), SIZE // 4))
     measured = subprocess.run(
         [sys.executable, "-c", MEASURE, *command, "post"],
-        env={**environ, **_state(folder / "state")}, check=True, capture_output=True, text=True,
+        env={**environ, **state(folder / "state")}, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     code, cpu_s, rss = json.loads(measured.partition("MEASURED ")[2])
     if code or "::notice" in measured:
@@ -125,7 +125,7 @@ def _once(folder: Path, url: str) -> tuple[float, int]:
 
 def measure(runs: int = RUNS) -> dict[str, float]:
     """Medians: CPU seconds and megabytes of `post` on 10 MB of transcripts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     seen: list[tuple[float, int]] = []
     try:

@@ -30,7 +30,6 @@ Rules:
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import re
 import time
@@ -139,6 +138,8 @@ def _start(started: str, file: LogFile, gathered: Gathered) -> int | None:
 
 def _readings(started: str) -> list[int]:
     """The moment that a wall clock showed, had it shown local time, and had it shown UTC."""
+    import calendar  # noqa: PLC0415 - few jobs have such a file
+
     try:
         clock = time.strptime(started, "%Y-%m-%d %H:%M:%S")
         return [int(time.mktime(clock)) * 1_000_000, calendar.timegm(clock) * 1_000_000]

@@ -17,6 +17,7 @@ LIFETIME_UNKNOWN = "the log does not tell how long cache writes live"
 COMPLETE, LOWER_BOUND, ESTIMATED, MISSING = "complete", "lower_bound", "estimated", "missing"
 _RANK = (COMPLETE, LOWER_BOUND, ESTIMATED, MISSING)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ZERO = datetime(1970, 1, 1)  # noqa: DTZ001 - to be written without a zone
 _MICROSECOND = timedelta(microseconds=1)
 _YEAR_10000_MS = 253_402_300_800_000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]{0,127}\Z")
@@ -147,7 +148,10 @@ def mapping(value: object) -> dict[str, object]:
 
 def text(value: object, limit: int = 256) -> str:
     """The value when it is text, on one line and cut; else nothing."""
-    return _UNPRINTABLE.sub("", value)[:limit] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    plain = value.isascii() and value.isprintable()
+    return value[:limit] if plain else _UNPRINTABLE.sub("", value)[:limit]
 
 
 def word(value: object) -> str:
@@ -193,4 +197,4 @@ def milliseconds(value: object) -> int:
 
 def instant(at_us: int) -> str:
     """Microseconds since 1970 as RFC 3339, UTC."""
-    return (_EPOCH + timedelta(microseconds=at_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_ZERO + timedelta(microseconds=at_us)).isoformat(timespec="microseconds") + "Z"

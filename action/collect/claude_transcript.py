@@ -28,11 +28,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from .calls import Call, Refused, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
-from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
+from .sources import BROKEN, CUT, LONG, Gathered, is_json, lines_until_broken, session_of_path
 
 AGENT = "claude-code"
 NAME = "claude-code transcript"
@@ -43,6 +44,7 @@ UNFINISHED = "an answer in the log has no end"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 Key = tuple[str, str]
+_MARKED = re.compile(rb'"(?:usage|cost-state)"')
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _MARKS = ("sessionId", "parentUuid", "leafUuid", "messageId")
 
@@ -84,8 +86,9 @@ class Transcript:
         self.calls: dict[Key, Call] = {}
         self.old: set[Key] = set()  # calls that stood in the file when the job started
         self.costs: list[CostState] = []
-        self.problems: list[tuple[int, bytes, str]] = []  # offset, line, sentence
-        self.open_turn: tuple[int, bytes] | None = None
+        self.problems: list[tuple[int, str | None, str]] = []  # offset, time, sentence
+        self.answered_at = 0  # the offset of the last answer
+        self.open_turn: tuple[int, str | None] | None = None
         self.unfinished: dict[Key, int] = {}
         self.latest: tuple[object, Key, object] = (None, ("", ""), None)  # the response that the last line was of
 
@@ -104,12 +107,15 @@ def read(files: Iterable[LogFile], gathered: Gathered) -> None:
     transcripts = [_transcript(file) for file in _whole_sessions(list(files), gathered)]
     transcripts.sort(key=lambda transcript: transcript.order)
     owners = _owners(transcripts)
+    owning: dict[str, list[Transcript]] = {}
+    for owner in dict.fromkeys(owners.values()):
+        owning.setdefault(owner.session, []).append(owner)
     sessions: dict[str, list[Transcript]] = {}
     for transcript in transcripts:
         sessions.setdefault(transcript.session, []).append(transcript)
     before = {key for transcript in transcripts for key in transcript.old}
     for session, parts in sessions.items():
-        _tell(session, parts, owners, before, gathered)
+        _tell(Session(session, parts, owners, owning), owners, before, gathered)
 
 
 def _whole_sessions(files: list[LogFile], gathered: Gathered) -> Iterator[LogFile]:
@@ -124,27 +130,58 @@ def _whole_sessions(files: list[LogFile], gathered: Gathered) -> Iterator[LogFil
 
 def _transcript(file: LogFile) -> Transcript:
     made = Transcript(file)
-    for offset, line, whole in lines_until_broken(file):
+    made.began_us = _began_in(file)
+    for offset, line, whole in lines_until_broken(file, _MARKED):
         _take(made, offset, line, whole)
+    made.open_turn = _open_turn(file, made.answered_at)
     made.session = made.session or session_of_path(file.path)
     return made
+
+
+def _began_in(file: LogFile) -> int | None:
+    """The time of the first line that has one."""
+    for _, line, whole in lines_until_broken(file):
+        began_us = _began(line)
+        if began_us is not None and (whole or is_json(line)):
+            return began_us
+    return None
+
+
+def _open_turn(file: LogFile, answered_at: int) -> tuple[int, str | None] | None:
+    """Offset and time of the last line that asks the model after its last answer."""
+    asked = None
+    for offset, line, whole in lines_until_broken(file, start=answered_at):
+        if _asks(line) and (whole or is_json(line)) and not _is_answer(line):
+            asked = (offset, _time_of(line))
+    return asked
+
+
+def _holds_usage(line: bytes) -> bool:
+    return (b'"usage"' in line and b'"assistant"' in line) or b'"cost-state"' in line
+
+
+def _is_answer(line: bytes) -> bool:
+    """True for an answer, whatever its content looks like; a tool's result may hold usage too."""
+    try:
+        return _holds_usage(line) and mapping(decode(line)).get("type") not in ("user", "api-request")
+    except Refused:
+        return True
+
+
+def _time_of(line: bytes) -> str | None:
+    found = _TIMESTAMP.search(line)
+    return found.group(1).decode("ascii", "replace") if found else None
 
 
 def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
     """One line. Only those that may hold usage are decoded; the others are looked at as bytes."""
     if not whole:
         _take_broken(made, offset, line)
-        return
-    if made.began_us is None:
-        made.began_us = _began(line)
-    answer = b'"usage"' in line and b'"assistant"' in line
-    if answer or b'"cost-state"' in line:
+    elif _holds_usage(line):
         try:
             _take_record(made, offset, decode(line))
         except Refused:
-            made.problems.append((offset, line, BROKEN))
-    elif _asks(line):
-        made.open_turn = (offset, line)
+            made.problems.append((offset, _time_of(line), BROKEN))
 
 
 def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
@@ -154,15 +191,14 @@ def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
     except Refused:
         long = len(line) >= LINE_LIMIT
         if not long or (b'"usage"' in line and b'"assistant"' in line):
-            made.problems.append((offset, line[:4096], LONG if long else CUT))
+            made.problems.append((offset, _time_of(line[:4096]), LONG if long else CUT))
     else:
         _take(made, offset, line, True)
 
 
 def _began(line: bytes) -> int | None:
-    found = _TIMESTAMP.search(line)
     try:
-        return microseconds(found.group(1).decode("ascii", "replace")) if found else None
+        return microseconds(_time_of(line))
     except Refused:
         return None
 
@@ -181,7 +217,7 @@ def _take_record(made: Transcript, offset: int, found: object) -> None:
     if record.get("type") == "cost-state":
         made.costs.append(_cost_state(made, offset, record))
     elif record.get("type") == "assistant":
-        made.open_turn = None
+        made.answered_at = offset
         if not made.session:
             made.session = text(record.get("sessionId"), 128)
             made.workdir = text(record.get("cwd"), 4096)
@@ -239,6 +275,7 @@ def call_of(message: dict[str, object], at_us: int) -> Call:
     return call
 
 
+@lru_cache(maxsize=100)
 def provider_of(model: str) -> str:
     """Who serves a model, as far as its name alone tells: Bedrock and Vertex have their own forms of Claude's names."""
     if model.startswith("arn:aws") or re.match(r"([a-z]{2,6}\.)?anthropic\.", model):
@@ -292,25 +329,21 @@ def _owners(transcripts: list[Transcript]) -> dict[Key, Transcript]:
 class Session:
     """A session's files together, as cross-checks need them."""
 
-    def __init__(self, parts: list[Transcript], owners: dict[Key, Transcript]) -> None:
-        self.parts = parts
+    def __init__(
+        self, name: str, parts: list[Transcript], owners: dict[Key, Transcript], owning: dict[str, list[Transcript]]
+    ) -> None:
+        self.name, self.parts = name, parts
         self.calls = {key: call for part in parts for key, call in part.calls.items()}
         self.parents = {owners[key].session: owners[key] for key in self.calls if owners[key] not in parts}
-        relatives = {id(parent) for parent in self.parents.values()}
-        self.known = {
-            key: call
-            for owner in {id(owner): owner for owner in owners.values()}.values()
-            if id(owner) in relatives or owner in parts or owner.session in self.parents
-            for key, call in owner.calls.items()
-        }
+        family = [owner for session in {name, *self.parents} for owner in owning.get(session, ())]
+        family.sort(key=lambda owner: owner.order)
+        self.known = {key: call for owner in family for key, call in owner.calls.items()}
         # A fork whose parent is not here includes what cannot be seen.
         self.comparable = bool(self.parents) or not any(part.copied_history for part in parts)
 
 
-def _tell(
-    name: str, parts: list[Transcript], owners: dict[Key, Transcript], before: set[Key], gathered: Gathered
-) -> None:
-    session = Session(parts, owners)
+def _tell(session: Session, owners: dict[Key, Transcript], before: set[Key], gathered: Gathered) -> None:
+    name, parts = session.name, session.parts
     gathered.sessions[word(name)] = session
     own = {key: call for key, call in session.calls.items() if owners[key] in parts}
     new = {key: call for key, call in own.items() if key not in before and gathered.window.holds(call.at_us)}
@@ -341,14 +374,12 @@ def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:
 def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Iterator[str]:
     window = gathered.window
     for part in session.parts:
-        for offset, line, sentence in part.problems:
-            found = _TIMESTAMP.search(line)
-            if window.may_hold(part.file, offset, found.group(1).decode("ascii", "replace") if found else None):
+        for offset, time, sentence in part.problems:
+            if window.may_hold(part.file, offset, time):
                 yield sentence
         if part.open_turn:
-            offset, line = part.open_turn
-            found = _TIMESTAMP.search(line)
-            if found and window.may_hold(part.file, offset, found.group(1).decode("ascii", "replace")):
+            offset, time = part.open_turn
+            if time and window.may_hold(part.file, offset, time):
                 yield UNANSWERED
         if any(key in new for key in part.unfinished):
             yield UNFINISHED

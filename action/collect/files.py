@@ -1,6 +1,6 @@
 """Finds and reads log files that an agent may have written in any shape, within bounds of size, count and time.
 
-Refuses what is not a regular file, follows no link, never holds more than one line and one block in memory.
+Refuses what is not a regular file, follows no link, never holds more than one line and two blocks in memory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import BinaryIO
 from .calls import Refused
 
 BLOCK = 1 << 20
+FIRST = 8 << 10  # of a file whose beginning may be enough
 LINE_LIMIT = 4 << 20  # an answer has at most some 100,000 tokens; longer lines are tool output or images
 HEAD = 64 << 10
 TAIL = 256  # bytes that tell whether a file still begins as it did at the job's start
@@ -103,21 +104,56 @@ def tail_digest(path: str, size: int) -> str:
         return ""
 
 
-def lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
-    """Each line of a file with its offset and whether it is whole.
+def lines(path: str, start: int = 0) -> Iterator[tuple[int, bytes, bool]]:
+    """Each line of a file from an offset on where one begins, with its offset and whether it is whole.
 
     A line is not whole when it is longer than LINE_LIMIT (its beginning is given) or the file ends within it.
     """
+    for begin, piece, whole in _pieces(path, start):
+        at = begin
+        for line in piece.split(b"\n"):
+            yield at, line, whole
+            at += len(line) + 1
+
+
+def marked_lines(path: str, marks: re.Pattern[bytes]) -> Iterator[tuple[int, bytes, bool]]:
+    """Of the same lines those in which a mark stands, and all that are not whole. Looks at no other line by itself."""
+    for at, piece, whole in _pieces(path, 0):
+        if not whole:
+            yield at, piece, False
+            continue
+        end = 0
+        while found := marks.search(piece, end):
+            begin = piece.rfind(b"\n", 0, found.start()) + 1
+            end = piece.find(b"\n", found.end())
+            if end < 0:
+                end = len(piece)
+            yield at + begin, piece[begin:end], True
+
+
+def _pieces(path: str, start: int) -> Iterator[tuple[int, bytes, bool]]:
+    """A file in pieces of lines: their offset, the lines without the last break, whether they are whole.
+
+    A line that goes over a block's end, or is not whole, is a piece of its own.
+    """
     with open_regular(path) as file:
-        at, parts, held = 0, [], 0
-        while block := file.read(BLOCK):
-            first, *others = block.split(b"\n")
+        file.seek(start)
+        at, parts, held = start, [], 0
+        size = FIRST
+        while block := file.read(size):
+            size = BLOCK
+            first, last = block.find(b"\n"), block.rfind(b"\n")
             if held < LINE_LIMIT:
-                parts.append(first)
-            held += len(first)
-            for following in others:
-                yield at, b"".join(parts), held <= LINE_LIMIT
-                at, parts, held = at + held + 1, [following], len(following)
+                parts.append(block[:first] if first >= 0 else block)
+            held += first if first >= 0 else len(block)
+            if first < 0:
+                continue
+            yield at, b"".join(parts), held <= LINE_LIMIT
+            at += held + 1
+            if first < last:
+                yield at, block[first + 1 : last], True
+                at += last - first
+            parts, held = [block[last + 1 :]], len(block) - last - 1
         if held:
             yield at, b"".join(parts), False
 
@@ -144,7 +180,7 @@ def records_of_head(path: str) -> Iterator[dict[str, object]]:
 
 
 def _objects_of_lines(head: bytes) -> Iterator[dict[str, object]]:
-    lines_of_head = head.split(b"\n")[:40]
+    lines_of_head = head.split(b"\n", 40)[:40]
     if lines_of_head[0].strip() == b"{":
         yield fields(head)
         return
@@ -187,9 +223,13 @@ def _parts(content: str, opening: str) -> Iterator[object]:
 def decode(line: bytes) -> object:
     """One JSON value. Anything that is not one, or is nested too deep, is refused."""
     try:
-        return _DECODER.decode(line.decode("utf-8", "surrogatepass"))
+        content = line.strip(b" \t\r\n").decode("utf-8", "surrogatepass")
+        value, end = _DECODER.raw_decode(content)
     except (ValueError, RecursionError) as problem:
         raise Refused("not JSON") from problem
+    if end < len(content):
+        raise Refused("more than JSON")
+    return value
 
 
 def _integer(digits: str) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .calls import LOWER_BOUND, MISSING, AgentRun, Refused
-from .files import LINE_LIMIT, LogFile, decode, lines
+from .files import LINE_LIMIT, LogFile, decode, lines, marked_lines
 from .window import Window
 
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -48,11 +48,13 @@ def session_of_path(path: str) -> str:
     return found[-1] if found else path
 
 
-def lines_until_broken(file: LogFile) -> Iterator[tuple[int, bytes, bool]]:
-    """The lines of a file; one that stops being readable ends as if it were cut."""
-    at = 0
+def lines_until_broken(
+    file: LogFile, marks: re.Pattern[bytes] | None = None, start: int = 0
+) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines of a file, or those with marks; one that stops being readable ends as if it were cut."""
+    at = start
     try:
-        for at, line, whole in lines(file.path):
+        for at, line, whole in marked_lines(file.path, marks) if marks else lines(file.path, start):
             yield at, line, whole
     except OSError:
         yield at, b"", False
@@ -68,7 +70,7 @@ def taken_lines(
         try:
             take(offset, decode(line))
         except Refused:
-            if whole or _is_json(line):
+            if whole or is_json(line):
                 yield offset, BROKEN
             elif len(line) < LINE_LIMIT:
                 yield offset, CUT
@@ -76,7 +78,8 @@ def taken_lines(
                 yield offset, LONG
 
 
-def _is_json(line: bytes) -> bool:
+def is_json(line: bytes) -> bool:
+    """True for a line that is whole though its file ends with it."""
     try:
         decode(line)
     except Refused:

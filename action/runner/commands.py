@@ -6,7 +6,6 @@ Refuses to let a value become a command, or end a value early.
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 
 
@@ -23,7 +22,7 @@ def say(kind: str, message: str) -> None:
 
 def put(file: str, name: str, value: str) -> None:
     """Add name and value to one of the runner's files (GITHUB_ENV, GITHUB_STATE, GITHUB_OUTPUT), whatever they hold."""
-    delimiter = f"mergemeter_{secrets.token_hex(16)}"
+    delimiter = f"mergemeter_{os.urandom(16).hex()}"
     append(file, f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -35,7 +34,7 @@ class Memory(NamedTuple):
 def keep(environ: Mapping[str, str], memory: Memory, start: dict[str, object]) -> None:
     """Remember values in the state, and the start's long lists in a file beside it."""
     content = json.dumps(start).encode()
-    path = os.path.join(environ.get("RUNNER_TEMP") or ".", f"mergemeter-{secrets.token_hex(8)}.json")
+    path = os.path.join(environ.get("RUNNER_TEMP") or ".", f"mergemeter-{os.urandom(8).hex()}.json")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
