@@ -6,7 +6,6 @@ All functions work within the caller's transaction.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -18,9 +17,16 @@ from app.core.usage import ModelCall, Tokens
 from app.store.compressed import compressed
 from app.store.keys import instant, new_key, us
 from app.store.raw import Raw, insert
-from app.store.tables import AgentRun, Correction, ModelCallRow, Tie
+from app.store.tables import AgentRun, Correction, Tie
 
-TOKENS = attrgetter(*(column for column in ModelCallRow.model_fields if column.endswith("_tokens")))
+# Raw, as an account has millions of calls, and most are only looked at.
+CALLS_SINCE = Raw("""
+    SELECT position, cost_nano_usd, list_cost_nano_usd, price_list, provider, response_id, model, at_us, service_tier,
+        speed, web_searches, subagent, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+        cache_write_other_tokens, output_tokens, reasoning_tokens
+    FROM model_call WHERE account_id = :account_id AND agent_run_id = :agent_run_id AND at_us >= :since_us
+    ORDER BY position
+""")
 PRICE_CALL = Raw("""
     UPDATE model_call SET cost_nano_usd = :cost, list_cost_nano_usd = :list_cost, price_list = :price_list
     WHERE account_id = :account_id AND agent_run_id = :agent_run_id AND position = :position
@@ -50,33 +56,18 @@ def held_agent_run(session: Session, account_id: int, agent_run_id: str) -> Agen
 
 def calls_since(session: Session, account_id: int, agent_run_id: str, since: datetime) -> list[KeptCall]:
     """An agent run's counted calls at an instant or later."""
-    query = select(ModelCallRow).where(
-        ModelCallRow.account_id == account_id,
-        ModelCallRow.agent_run_id == agent_run_id,
-        ModelCallRow.at_us >= us(since),
-    )
-    return [_kept(row) for row in session.exec(query.order_by(col(ModelCallRow.position)))]
+    values = {"account_id": account_id, "agent_run_id": agent_run_id, "since_us": us(since)}
+    return [_kept(*row) for row in CALLS_SINCE.run(session, values).fetchall()]
 
 
-def _kept(row: ModelCallRow) -> KeptCall:
+def _kept(
+    position: int, cost: NanoUsd | None, list_cost: NanoUsd | None, price_list: str, provider: str, response_id: str,
+    model: str, at_us: int, service_tier: str, speed: str, web_searches: int, subagent: bool, *tokens: int,
+) -> KeptCall:  # fmt: skip
     call = ModelCall(
-        provider=row.provider,
-        response_id=row.response_id,
-        model=row.model,
-        at=instant(row.at_us),
-        tokens=Tokens(*TOKENS(row)),
-        service_tier=row.service_tier,
-        speed=row.speed,
-        web_searches=row.web_searches,
-        subagent=row.subagent,
+        provider, response_id, model, instant(at_us), Tokens(*tokens), service_tier, speed, web_searches, bool(subagent)
     )
-    return KeptCall(
-        row.position, call, Price(_amount(row.cost_nano_usd), _amount(row.list_cost_nano_usd), row.price_list)
-    )
-
-
-def _amount(kept: int | None) -> NanoUsd | None:
-    return None if kept is None else NanoUsd(kept)
+    return KeptCall(position, call, Price(cost, list_cost, price_list))
 
 
 def correct(

@@ -234,7 +234,7 @@ def test_the_summary_and_the_outputs_tell_the_cost_that_the_server_answers(tmp_p
         job.main()
         replant(CODEX, job.home, soon())
         job.post()
-    assert "**Cost of this job: $1.23** at list prices of `genai-prices 0.2.3`" in job.summary()
+    assert "**Cost of this job: $1.23** contracted (prices: `genai-prices 0.2.3`)" in job.summary()
     assert "$0.0123" in job.summary()
     assert "3 model calls have no known price" in job.summary()
     assert job.values("output") == {

@@ -8,9 +8,9 @@ import jsonschema_rs
 import pytest
 
 from app.store.admission import admission_of
-from app.store.tables import AgentRun
+from app.store.tables import AgentRun, ModelCallRow
 from tests.record.issuer import ACCOUNT, Issuer
-from tests.record.ledger import everything
+from tests.record.ledger import check_books, everything
 from tests.record.reports import agent_run, call, closing, opening
 from tests.record.serving import Server, install
 
@@ -250,6 +250,33 @@ def test_the_configuration_can_show_money_in_public(server: Server) -> None:
 def test_a_negotiated_discount_is_in_the_cost(server: Server) -> None:
     configure(server, "discounts:\n  - provider: anthropic\n    percent: 10\n    from: 2020-01-01\n")
     assert server.post(closing(agent_run())).content["cost_nano_usd"] == 40_500_000
+
+
+def test_what_was_agreed_is_booked_and_list_cost_and_price_list_are_kept_beside(server: Server) -> None:
+    listed = "  - {provider: anthropic, model: claude-sonnet-4-5*, from: 2020-01-01, input: 1, output: 2}"
+    house = "  - {provider: house, model: llama-9, from: 2020-01-01, input: 1, output: 2}"
+    configure(server, f"prices:\n{listed}\n{house}\n")
+    made = [call(1), call(2, provider="house", model="llama-9"), call(3, model="claude-haiku-4-5"), call(4, model="x")]
+    content = server.post(closing(agent_run(calls=made))).content
+    assert (content["cost_nano_usd"], content["unpriced_calls"]) == (2 * 3_600_000 + 7_500_000, 1)
+    rows = {row.response_id: row for row in everything(server.world.db, ModelCallRow)}
+    kept = [(rows[f"msg_{n}"].cost_nano_usd, rows[f"msg_{n}"].list_cost_nano_usd) for n in (1, 2, 3, 4)]
+    assert kept == [(3_600_000, 22_500_000), (3_600_000, None), (7_500_000, 7_500_000), (None, None)]
+    assert [rows[f"msg_{n}"].price_list.partition(" ")[0] for n in (1, 2, 3, 4)] == [
+        "mergemeter.yml",
+        "mergemeter.yml",
+        "genai-prices",
+        "genai-prices",
+    ]
+    (run,) = everything(server.world.db, AgentRun)
+    assert (run.list_cost_nano_usd, run.unlisted_calls, run.price_list) == (30_000_000, 2, "genai-prices 0.2.3")
+    assert check_books(server.world.db) == run.cost_nano_usd
+
+
+def test_a_fortune_at_list_prices_is_refused_even_where_it_costs_nothing(server: Server) -> None:
+    configure(server, "discounts:\n  - provider: anthropic\n    percent: 100\n    from: 2020-01-01\n")
+    huge = call(1, model="claude-opus-4-5", output_tokens=10**12)
+    assert code(server, closing(agent_run(calls=[huge]))) == (422, "counts-implausible")
 
 
 def configure(server: Server, text: str) -> None:

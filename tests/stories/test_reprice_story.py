@@ -1,6 +1,7 @@
 """Prices change, and what is recorded follows: call, agent run, books, and what stands on the pull."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,18 @@ def test_a_second_time_nothing_is_left_to_change(stage: Stage) -> None:
     assert again(stage) == Repriced(agent_runs=1)
     assert kept == (stage.rows("SELECT id FROM ledger_entry ORDER BY id"), stage.rows("SELECT id FROM job ORDER BY id"))
     assert len(corrections(stage)) == 1
+
+
+def test_two_that_price_anew_at_the_same_time_correct_each_agent_run_once(stage: Stage) -> None:
+    number = merged_pull(stage)
+    for _ in range(5):
+        stage.agent(pull=number, calls=2)
+    stage.settle()
+    agree(stage, HALF)
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(again, [stage, stage]))
+    assert sum(each.corrected for each in both) == len(corrections(stage)) == 6
+    assert stage.books() == {("usage", 0): -6 * CALL_NANO_USD, ("pull", number): 6 * CALL_NANO_USD}
 
 
 def test_a_dry_run_tells_and_writes_nothing(stage: Stage) -> None:
