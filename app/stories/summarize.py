@@ -41,7 +41,7 @@ from app.world import World
 LABEL = "mergemeter"
 DEAREST = 10
 NO_USAGE = UsageOfMonth(0, 0, (), Tokens())
-NO_RUNS = RunsOfMonth(0, 0, 0)
+NO_RUNS = RunsOfMonth(0, 0, 0, {})
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +54,7 @@ class RepositoryBooks:
     loose: dict[Book, dict[Month, NanoUsd]]
     usage: UsageOfMonth
     runs: RunsOfMonth
+    untagged: int
 
 
 def summarize(job: Job, world: World) -> None:
@@ -147,6 +148,7 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         provisional_until=(month.end + REVERT_WINDOW).date() if total.provisional else None,
         config_source=version.source,
         config_problems=problems_of(version),
+        teams_configured=bool(config.teams),
     )
 
 
@@ -162,16 +164,22 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
             if book in loose:
                 loose[book][of] = amount
         pulls = pull_spends(session, repository, own, config.tracks)
+        started = runs.get(repository.repository_id, NO_RUNS)
         found.append(
             RepositoryBooks(
                 repository,
                 pulls,
                 loose,
                 usage.get(repository.repository_id, NO_USAGE),
-                runs.get(repository.repository_id, NO_RUNS),
+                started,
+                _untagged(started, repository.name, config),
             )
         )
     return found
+
+
+def _untagged(runs: RunsOfMonth, repository: str, config: Config) -> int:
+    return sum(number for tag, number in runs.by_team.items() if not config.names_a_team(tag, repository))
 
 
 def _loose(books: Iterable[RepositoryBooks]) -> dict[Month, NanoUsd]:
@@ -218,6 +226,7 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
         tokens=sum((each.usage.tokens for each in books), Tokens()),
         unpriced_models=tuple(sorted({model for each in books for model in each.usage.unpriced_models})),
         unattributed_agent_runs=sum(each.runs.unattributed for each in books),
+        untagged_agent_runs=sum(each.untagged for each in books),
     )
 
 

@@ -24,9 +24,15 @@ MONTHS = {
     "month": month(),
     "month-final": month(provisional_until=None),
     "month-gaps": month(
-        total=figures(incomplete_agent_runs=2, unpriced_calls=5, unpriced_models=("house-model-1", "b|c")),
+        total=figures(
+            incomplete_agent_runs=2, unpriced_calls=5, unpriced_models=("house-model-1", "b|c"), untagged_agent_runs=4
+        ),
         config_problems=(LINE_17, "line 18: annotations must be 0, 1, 2 or 3"),
-        repositories=(RepositoryMonth("widgets", False, figures(incomplete_agent_runs=2, unpriced_calls=5)),),
+        repositories=(
+            RepositoryMonth(
+                "widgets", False, figures(incomplete_agent_runs=2, unpriced_calls=5, untagged_agent_runs=4)
+            ),
+        ),
         dearest=(in_month(1, "3", title=HOSTILE + " @everyone #12"),),
     ),
     "month-public": month(money=False, public_issue=True, config_problems=(LINE_17,)),

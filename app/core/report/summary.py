@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from app.core.money import dollars_text
-from app.core.report import month_tables
+from app.core.report import coverage, month_tables
 from app.core.report.comment import bullets, within
 from app.core.report.escape import code, codes, prose
 from app.core.report.month_tables import NO_MERGE, at_least
@@ -106,6 +106,8 @@ def _to_know(report: MonthReport) -> Iterator[str]:
     loose = f"{total.unattributed_agent_runs:,} of {count(total.agent_runs, 'agent run')}"
     amount = f", {dollars_text(total.unattributed)}" if report.money else ""
     yield f"Tied to no pull (unattributed): {loose}{amount}."
+    if said := coverage.untagged(report):
+        yield said
     if number := total.incomplete_agent_runs:
         runs = f"{count(number, 'agent run')} {'has' if number == 1 else 'have'} no whole record"
         yield f"{runs} (cut short, lost or estimated): there may have been more."

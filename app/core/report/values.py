@@ -151,6 +151,7 @@ class MonthFigures:
     tokens: Tokens
     unpriced_models: tuple[str, ...] = ()
     unattributed_agent_runs: int = 0
+    untagged_agent_runs: int = 0  # without a team, or with one that the repository may not use
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +198,8 @@ class MonthReport:
     provisional_until: date | None = None  # None: final
     config_source: str = ""  # "acme/.github-private"
     config_problems: tuple[str, ...] = ()
+    teams_configured: bool = False
+
+    def names(self, public: bool) -> bool:
+        """Whether a repository, public or not, may be named where the issue stands."""
+        return public or not self.public_issue
