@@ -4,7 +4,7 @@ Nothing is booked here. The figures are read from the books, so making a summary
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -18,7 +18,8 @@ from app.core.month import Month
 from app.core.outcomes import Refused
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import summary, title
-from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth
+from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth, SilentWorkflow
+from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
 from app.store.configs import config_of, problems_of
@@ -35,6 +36,7 @@ from app.store.costs import (
 )
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.queue import Job
+from app.store.surveys import surveys_of_month
 from app.store.tables import Effect, Pull, Repository
 from app.world import World
 
@@ -132,8 +134,10 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         books = _books(session, account_id, month, config)
         usage = usage_of_pulls(session, account_id)
         lists = price_lists(session, account_id)
+        surveys = surveys_of_month(session, account_id, month)
     told = [each for each in books if _worth_telling(each, month)]
     total = month_cost(month, [spend for each in books for _, spend in each.pulls], _loose(books), world.now())
+    surveyed = [each for found in surveys.values() for each in found]
     return MonthReport(
         account=installation.account_login if installation else "",
         month=month,
@@ -149,6 +153,9 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         config_source=version.source,
         config_problems=problems_of(version),
         teams_configured=bool(config.teams),
+        recorded_workflows=sum(each.is_recorded for each in surveyed),
+        silent_workflows=_silent([each.repository for each in books], surveys),
+        unknown_workflows=sum(each.is_unknown for each in surveyed),
     )
 
 
@@ -180,6 +187,18 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
 
 def _untagged(runs: RunsOfMonth, repository: str, config: Config) -> int:
     return sum(number for tag, number in runs.by_team.items() if not config.names_a_team(tag, repository))
+
+
+def _silent(
+    repositories: list[Repository], surveys: Mapping[int, list[SurveyedWorkflow]]
+) -> tuple[SilentWorkflow, ...]:
+    found = [
+        SilentWorkflow(of.name, of.visibility == "public", each.path, each.agents or (), each.own_step, each.runs or 0)
+        for of in repositories
+        for each in surveys.get(of.repository_id, ())
+        if each.leaves_no_record
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.runs, each.repository, each.path)))
 
 
 def _loose(books: Iterable[RepositoryBooks]) -> dict[Month, NanoUsd]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from json import dumps
 
 from app.core.money import NanoUsd, dollars_text, usd
+from app.core.report.coverage import PRIVATE
 from app.core.report.escape import NOTHING, code, label
 from app.core.report.numbers import Amounts, count, factor_text, from_cache, tokens_text
 from app.core.report.tables import table
@@ -15,7 +16,6 @@ BARS = 10
 DEAREST = 10
 NO_MERGE = "no merged PR"
 BLUE = "#1f6feb"  # seen on GitHub's light and dark pages alike
-PRIVATE = "a private repository"
 
 MONEY_HEAD = [
     *("Repository", "Spend", "Agent pulls merged", "Period", "Cohort", "Direct"),
