@@ -72,9 +72,10 @@ class GitHubClient:
         if every is None or not every["total_count"]:
             return None if every is None else 0
         skipped = self._connection.find(path, {**span, "status": "skipped"})
-        if skipped is None or skipped["total_count"] >= MOST_COUNTED:
+        if skipped is None:
             return None
-        return max(0, int(every["total_count"]) - int(skipped["total_count"]))
+        others = int(every["total_count"]) - int(skipped["total_count"])
+        return None if others <= 0 and skipped["total_count"] >= MOST_COUNTED else max(0, others)
 
     def read_folder(self, owner: str, name: str, path: str) -> list[FileFact]:
         """The files in a folder of the default branch; none where there is no such folder."""

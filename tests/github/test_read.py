@@ -158,9 +158,16 @@ def test_runs_of_what_is_no_workflow_are_unknown_and_not_zero(shop: Shop, file: 
     assert shop.client.count_workflow_runs("acme", "shop", file, Month(2026, 10)) is None
 
 
-def test_more_runs_than_github_counts_are_unknown(server: Answering, client: GitHubClient) -> None:
-    server.say("GET /repos/acme/shop/actions/workflows/a.yml/runs", Answer(body={"total_count": 1000}))
-    assert client.count_workflow_runs("acme", "shop", "a.yml", Month(2026, 10)) is None
+@pytest.mark.parametrize(
+    ("every", "skipped", "ran"),
+    [(1000, 1000, None), (1000, 999, 1), (2500, 1500, 1000), (7, 7, 0), (7, 8, 0), (7, 0, 7)],
+)
+def test_only_skipped_runs_up_to_githubs_limit_tell_nothing_of_the_others(
+    server: Answering, client: GitHubClient, every: int, skipped: int, ran: int | None
+) -> None:
+    answers = [Answer(body={"total_count": number}) for number in (every, skipped)]
+    server.say("GET /repos/acme/shop/actions/workflows/a.yml/runs", *answers)
+    assert client.count_workflow_runs("acme", "shop", "a.yml", Month(2026, 10)) == ran
 
 
 def test_each_attempt_of_a_workflow_run_is_read(shop: Shop) -> None:
