@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     anew.add_argument("--since", required=True, help="the first day, UTC, as 2026-10-01")
     anew.add_argument("--account", help="login or id; default: every account")
     anew.add_argument("--dry-run", action="store_true", help="write nothing, say what would change")
+    survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
+    survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
+    survey.add_argument("--account", help="login or id; default: every account")
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
     sandbox = command("sandbox", _sandbox, "Run the loopback GitHub alone")
@@ -286,6 +289,27 @@ def _summary(settings: Settings, options: argparse.Namespace) -> int:
             print(NO_ACCOUNT, file=sys.stderr)
             return 1
         return max(_summarize(world, account_id, month) for account_id in accounts)
+
+
+def _survey(settings: Settings, options: argparse.Namespace) -> int:
+    """Only asks for it: a running worker does it, within GitHub's limits."""
+    from app.core.month import Month  # noqa: PLC0415
+    from app.store.surveys import ask_for_surveys  # noqa: PLC0415
+
+    try:
+        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        with world.db.transaction() as session:
+            asked = sum(ask_for_surveys(session, account_id, month, world.now()) for account_id in accounts)
+    if not accounts:
+        print("There is no such account on which the App is installed and active.", file=sys.stderr)
+        return 1
+    print(f"{asked} to survey for {month}; a running worker takes them up within a second", file=sys.stderr)
+    return 0
 
 
 def _accounts(world: "World", named: str | None) -> list[int]:

@@ -12,7 +12,8 @@ from app.settings import Settings
 from app.store.accounts import active_accounts
 from app.store.queue import NewJob
 from app.store.schedule import Entry
-from app.stories import allocate, enroll, publish, record, summarize
+from app.store.surveys import survey_job, unsurveyed
+from app.stories import allocate, enroll, publish, record, summarize, survey
 from app.worker import Story, deliver, throw_away
 from app.world import World
 
@@ -20,6 +21,9 @@ from app.world import World
 FINAL_DAY = 16
 REFRESH_SPREAD_S = 3000
 SUMMARY_SPREAD_S = 3600
+# The first day's surveys end before the second day's summaries; the other days are for what was missed.
+SURVEY_DAYS = range(1, 4)
+SURVEY_SPREAD_S = 20 * 3600
 
 
 # Who listens to which event.
@@ -40,6 +44,7 @@ def stories() -> Mapping[str, Story]:
         "publish": publish.publish,
         "expect": record.expect,
         "summary": summarize.summarize,
+        "survey": survey.survey,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -47,7 +52,10 @@ def stories() -> Mapping[str, Story]:
 
 
 def entries(settings: Settings) -> list[Entry]:
-    """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change."""
+    """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change.
+
+    Before the first one its repositories' workflow files are surveyed, once for the month.
+    """
     day, hour = timedelta(days=1), timedelta(hours=1)
 
     def summaries(session: Session, slot: datetime) -> Iterable[NewJob]:
@@ -71,12 +79,22 @@ def entries(settings: Settings) -> list[Entry]:
 
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
+        Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
 
 
-def _spread(account_id: int, over_s: int) -> timedelta:
-    """An account's own place in the slot: always the same, and far from its neighbours'."""
-    return timedelta(seconds=account_id * 7919 % over_s)
+def _surveys(session: Session, slot: datetime) -> Iterable[NewJob]:
+    if slot.day not in SURVEY_DAYS:
+        return
+    month = Month.of(slot).previous
+    for account in active_accounts(session):
+        for repository_id in unsurveyed(session, account, month):
+            yield survey_job(account, repository_id, month, slot + _spread(repository_id, SURVEY_SPREAD_S))
+
+
+def _spread(one_id: int, over_s: int) -> timedelta:
+    """An account's or repository's own place in the slot: always the same, and far from its neighbours'."""
+    return timedelta(seconds=one_id * 7919 % over_s)

@@ -35,6 +35,7 @@ OPERATIONS = (
     "get /repos/{owner}/{repo}/actions/runs/{run_id}",
     "get /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
     "get /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
+    "get /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
     "post /repos/{owner}/{repo}/check-runs",
     "get /repos/{owner}/{repo}/check-runs/{check_run_id}",
     "patch /repos/{owner}/{repo}/check-runs/{check_run_id}",

@@ -64,6 +64,10 @@ class Config:
                 return team
         return None
 
+    def names_a_team(self, tag: str, repository: str) -> bool:
+        """Whether a run's tag tells whose it is: any where no teams are configured, else one of the repository's."""
+        return bool(tag) and (not self.teams or self.team(tag, repository) is not None)
+
     def team_text(self, tag: str, repository: str) -> str:
         """What to call the team of a run's tag: its label, the tag itself where no teams are configured, or a doubt."""
         if not tag or not self.teams:

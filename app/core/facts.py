@@ -103,6 +103,14 @@ class WorkflowRunFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFact:
+    """A file in a folder of a repository, by its name there."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
     """The verified claims of a GitHub Actions OIDC token that we use. *Who and where* come from here alone."""
 

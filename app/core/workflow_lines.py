@@ -11,13 +11,17 @@ from itertools import islice
 
 import yaml
 
-from app.core.yaml_nodes import Unreadable, compose, line_at, line_of
+from app.core.yaml_nodes import Unreadable, compose, entry_of, line_at, line_of, value_of
 
 MOST_CHARACTERS = 500_000
 MOST_STEPS = 500
 
 ACTIONS = {
-    "claude-code": ("anthropics/claude-code-action", "anthropics/claude-code-base-action"),
+    "claude-code": (
+        "anthropics/claude-code-action",
+        "anthropics/claude-code-action/base-action",
+        "anthropics/claude-code-base-action",
+    ),
     "codex": ("openai/codex-action",),
     "gemini-cli": ("google-github-actions/run-gemini-cli", "google-gemini/gemini-cli-action"),
     "opencode": ("sst/opencode/github", "anomalyco/opencode/github"),
@@ -29,6 +33,11 @@ COMMANDS = {
     "gemini-cli": ("gemini", "@google/gemini-cli"),
     "copilot-cli": ("copilot", "@github/copilot"),
     "qwen-code": ("qwen", "@qwen-code/qwen-code"),
+    "opencode": ("opencode", "opencode-ai"),
+    "pi": ("pi", "@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"),
+    "cline": ("cline",),
+    "aider": ("aider", "aider-chat"),
+    "gh-aw": ("awf",),  # the firewall, in which a compiled workflow (*.lock.yml) runs its agent
 }
 INSTALLERS = re.compile(r"\b(npm|pnpm|yarn|bun|pip3?|pipx|uv|apt-get|apt|brew)\b")
 INSTALLS = re.compile(r"\b(i|ci|install|add|upgrade)\b")
@@ -46,14 +55,14 @@ class Place:
 def agent_line(text: str, job: str, agent: str) -> Place | None:
     """Where the job with this id runs this agent (an id as in records, e.g. "claude-code")."""
     try:
-        jobs = _value(compose(text, MOST_CHARACTERS), "jobs")
+        jobs = value_of(compose(text, MOST_CHARACTERS), "jobs")
     except Unreadable:
         return None
-    found = _entry(jobs, job)
+    found = entry_of(jobs, job)
     if found is None:
         return None
     key, body = found
-    steps = list(islice(_steps(body), MOST_STEPS))
+    steps = list(islice(steps_of(body), MOST_STEPS))
     for line in (_using(steps, agent), _running(steps, agent, text.splitlines())):
         if line is not None:
             return Place(line, step=True)
@@ -83,7 +92,7 @@ def _running(steps: list[yaml.Node], agent: str, lines: list[str]) -> int | None
     # The name as a word of its own: behind a path, after `npx` or `&&`, in quotes; with or without a version.
     calls = re.compile(rf"""(?:^|[\s;&|(`"'/=])(?:{names})(?:@[\w.^~-]+)?(?=$|[\s;&|)`"'])""") if agent else None
     for step in steps:
-        run = _value(step, "run")
+        run = value_of(step, "run")
         if calls is None or not isinstance(run, yaml.ScalarNode):
             continue
         first, last = line_at(run.start_mark) - 1, line_at(run.end_mark) - 1
@@ -102,26 +111,13 @@ def _installs(command: str) -> bool:
 
 def _uses(steps: list[yaml.Node]) -> Iterator[yaml.ScalarNode]:
     for step in steps:
-        uses = _value(step, "uses")
+        uses = value_of(step, "uses")
         if isinstance(uses, yaml.ScalarNode):
             yield uses
 
 
-def _steps(job: yaml.Node) -> Iterator[yaml.Node]:
-    steps = _value(job, "steps")
+def steps_of(job: yaml.Node) -> Iterator[yaml.Node]:
+    """The steps of a job's node, as they stand there."""
+    steps = value_of(job, "steps")
     if isinstance(steps, yaml.SequenceNode):
         yield from steps.value
-
-
-def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    found = _entry(node, key)
-    return found[1] if found else None
-
-
-def _entry(node: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
-    """The key node and value node of a mapping's entry."""
-    if isinstance(node, yaml.MappingNode):
-        for each, value in node.value:
-            if isinstance(each, yaml.ScalarNode) and each.value == key:
-                return each, value
-    return None

@@ -52,6 +52,21 @@ def line_at(mark: Any) -> int:
     return int(mark.line) + 1 if mark else 1
 
 
+def value_of(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """The value node of a mapping's entry; None where there is no such entry or no mapping."""
+    found = entry_of(node, key)
+    return found[1] if found else None
+
+
+def entry_of(node: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
+    """The key node and value node of a mapping's entry."""
+    if isinstance(node, yaml.MappingNode):
+        for each, value in node.value:
+            if isinstance(each, yaml.ScalarNode) and each.value == key:
+                return each, value
+    return None
+
+
 def _bound(text: str, plain: bool) -> None:
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):

@@ -3,7 +3,10 @@
 Every method may raise Later, Refused and GitHubFailed.
 """
 
-from app.core.facts import CommitFact, PullFact, RepositoryFact, WorkflowRunFact
+from datetime import timedelta
+
+from app.core.facts import CommitFact, FileFact, PullFact, RepositoryFact, WorkflowRunFact
+from app.core.month import Month
 from app.core.report.values import CheckOutput
 from app.github import read
 from app.github.checks import put_check
@@ -14,6 +17,7 @@ from app.github.put import Authorship, Put
 
 MOST_COMMITS = 250  # GitHub lists no more of a pull
 MOST_FILES = 300
+MOST_COUNTED = 1000  # GitHub finds no more workflow runs in one search
 
 
 class GitHubClient:
@@ -53,6 +57,30 @@ class GitHubClient:
         """GitHub's record of one attempt (from 1) of a run."""
         body = self._connection.find(self._at(owner, name).path("actions", "runs", run_id, "attempts", attempt))
         return None if body is None else read.workflow_run(body)
+
+    def count_workflow_runs(self, owner: str, name: str, file: str, month: Month) -> int | None:
+        """How many runs of a workflow (its file's name) were created in a month and not skipped as a whole.
+
+        None where GitHub does not tell: it knows no such workflow, or it found so many that the rest is not certain.
+        """
+        try:
+            path = self._at(owner, name).path("actions", "workflows", file, "runs")
+        except ValueError:
+            return None
+        span = {"created": f"{month.start:%Y-%m-%d}..{month.end - timedelta(days=1):%Y-%m-%d}", "per_page": "1"}
+        every = self._connection.find(path, span)
+        if every is None or not every["total_count"]:
+            return None if every is None else 0
+        skipped = self._connection.find(path, {**span, "status": "skipped"})
+        if skipped is None:
+            return None
+        others = int(every["total_count"]) - int(skipped["total_count"])
+        return None if others <= 0 and skipped["total_count"] >= MOST_COUNTED else max(0, others)
+
+    def read_folder(self, owner: str, name: str, path: str) -> list[FileFact]:
+        """The files in a folder of the default branch; none where there is no such folder."""
+        where = self._at(owner, name).path("contents", *path.split("/"))
+        return read.folder(self._connection.find(where))
 
     def read_file(self, owner: str, name: str, path: str, ref: str) -> str | None:
         """A file's text at a ref ("" for the default branch); None for what is no readable file up to 1 MB."""

@@ -8,6 +8,7 @@ from typing import Any
 from app.core.facts import (
     AccountId,
     CommitFact,
+    FileFact,
     InstallationFact,
     PullFact,
     PullNumber,
@@ -109,6 +110,12 @@ def file_text(body: object) -> str | None:
         return base64.b64decode(body["content"]).decode("utf-8", errors="replace")
     except (binascii.Error, KeyError):
         return None
+
+
+def folder(body: object) -> list[FileFact]:
+    """The files in a folder's listing: no folders, links and submodules; nothing for what is no folder."""
+    entries = body if isinstance(body, list) else []
+    return [FileFact(each["name"], each.get("size") or 0) for each in entries if each.get("type") == "file"]
 
 
 def instant(text: str) -> datetime:

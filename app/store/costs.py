@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,12 @@ class UsageOfMonth:
 
 @dataclass(frozen=True, slots=True)
 class RunsOfMonth:
+    """`by_team`: how many agent runs bear each team tag; "" is none."""
+
     agent_runs: int
     incomplete: int
     unattributed: int
+    by_team: Mapping[str, int]
 
 
 def tied_runs(session: Session, key: PullKey) -> list[TiedRun]:
@@ -229,11 +232,18 @@ def usage_of_month(session: Session, account_id: int, month: Month) -> dict[int,
 
 
 def runs_of_month(session: Session, account_id: int, month: Month) -> dict[int, RunsOfMonth]:
-    """How many agent runs started in a month in each repository, how many are incomplete, how many have no pull."""
+    """How many agent runs started in a month in each repository: incomplete ones, without a pull, by team tag."""
     bounds = {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
+    teams: dict[int, dict[str, int]] = defaultdict(dict)
+    incomplete: dict[int, int] = defaultdict(int)
+    unattributed: dict[int, int] = defaultdict(int)
+    for repository_id, team, *counts in session.connection().execute(RUNS_OF_MONTH, bounds):
+        teams[repository_id][team] = int(counts[0])
+        incomplete[repository_id] += int(counts[1])
+        unattributed[repository_id] += int(counts[2])
     return {
-        repository_id: RunsOfMonth(agent_runs, int(incomplete), int(unattributed))
-        for repository_id, agent_runs, incomplete, unattributed in session.connection().execute(RUNS_OF_MONTH, bounds)
+        each: RunsOfMonth(sum(by_team.values()), incomplete[each], unattributed[each], by_team)
+        for each, by_team in teams.items()
     }
 
 
@@ -288,8 +298,8 @@ UNPRICED_OF_MONTH = text(f"""
     {CALLS_OF_MONTH} AND model_call.cost_nano_usd IS NULL ORDER BY agent_run.repository_id, model_call.model
 """)
 RUNS_OF_MONTH = text("""
-    SELECT repository_id, COUNT(*), SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END),
+    SELECT repository_id, team, COUNT(*), SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END),
            SUM(CASE WHEN evidence = '' THEN 1 ELSE 0 END)
     FROM agent_run WHERE account_id = :account_id AND started_at_us >= :start AND started_at_us < :end
-    GROUP BY repository_id
+    GROUP BY repository_id, team
 """)

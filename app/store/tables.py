@@ -175,6 +175,21 @@ class CommitMade(SQLModel, table=True):
     workflow_job_id: str = Field(primary_key=True)
 
 
+class SurveyedFile(SQLModel, table=True):
+    """A workflow file of a repository as the last survey of a month found it."""
+
+    __tablename__ = "surveyed_workflow"
+    account_id: int = _key()
+    repository_id: int = _key()
+    month: int = _key()  # yyyymm
+    path: str = Field(primary_key=True)
+    agents: str = _long("[]")  # JSON list; "null" where the file could not be read
+    own_step: bool = False
+    runs: int | None = _int(default=None, nullable=True)  # None: not asked, or GitHub did not tell
+    recorded_jobs: int = _int(default=0)
+    surveyed_at_us: int = _int()
+
+
 class AgentRun(SQLModel, table=True):
     """One agent session inside one job attempt: what its record says, priced. Revisions are kept beside it."""
 

@@ -5,7 +5,8 @@ An installation's event is a hint: its present state is read from GitHub, so eve
 
 import json
 import logging
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
@@ -27,7 +28,8 @@ from app.store.configs import config_of, problems_of, save_config
 from app.store.effects import latest_summary
 from app.store.keys import us
 from app.store.pulls import unread_jobs
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, NewJob, enqueue, enqueue_all
+from app.store.surveys import survey_job
 from app.store.tables import Installation
 from app.world import World
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 CONFIG_REPOSITORIES = (".github-private", ".github")
 CONFIG_FILE = "mergemeter.yml"
+FIRST_SURVEY = timedelta(hours=1)
+SURVEY_SPACING = timedelta(seconds=10)
 log = logging.getLogger(__name__)
 
 
@@ -134,11 +138,23 @@ def refresh(job: Job, world: World) -> None:
 
 def _keep_repositories(session: Session, account_id: int, facts: list[RepositoryFact], now: datetime) -> None:
     present = {fact.repository_id for fact in facts}
+    before = repositories_of(session, account_id)
     for fact in facts:
         save_repository(session, account_id, fact, now)
-    for known in repositories_of(session, account_id):
+    _ask_to_survey(session, account_id, present - {known.repository_id for known in before}, now)
+    for known in before:
         if known.repository_id not in present and known.state == "installed":
             remove_repository(session, account_id, known.repository_id, now)
+
+
+def _ask_to_survey(session: Session, account_id: int, repository_ids: Iterable[int], now: datetime) -> None:
+    """Have new repositories surveyed for the present month, once their first jobs have had the time to report."""
+    first, month = now + FIRST_SURVEY, Month.of(now)
+    jobs = [
+        survey_job(account_id, repository_id, month, first + SURVEY_SPACING * number)
+        for number, repository_id in enumerate(sorted(repository_ids))
+    ]
+    enqueue_all(session, jobs, now)
 
 
 def _read_config(world: World, github: "GitHubClient", installation: Installation) -> None:

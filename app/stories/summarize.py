@@ -4,7 +4,7 @@ Nothing is booked here. The figures are read from the books, so making a summary
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -18,7 +18,8 @@ from app.core.month import Month
 from app.core.outcomes import Refused
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import summary, title
-from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth
+from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth, SilentWorkflow
+from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
 from app.store.configs import config_of, problems_of
@@ -35,13 +36,14 @@ from app.store.costs import (
 )
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.queue import Job
+from app.store.surveys import surveys_of_month
 from app.store.tables import Effect, Pull, Repository
 from app.world import World
 
 LABEL = "mergemeter"
 DEAREST = 10
 NO_USAGE = UsageOfMonth(0, 0, (), Tokens())
-NO_RUNS = RunsOfMonth(0, 0, 0)
+NO_RUNS = RunsOfMonth(0, 0, 0, {})
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,7 @@ class RepositoryBooks:
     loose: dict[Book, dict[Month, NanoUsd]]
     usage: UsageOfMonth
     runs: RunsOfMonth
+    untagged: int
 
 
 def summarize(job: Job, world: World) -> None:
@@ -131,8 +134,10 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         books = _books(session, account_id, month, config)
         usage = usage_of_pulls(session, account_id)
         lists = price_lists(session, account_id)
+        surveys = surveys_of_month(session, account_id, month)
     told = [each for each in books if _worth_telling(each, month)]
     total = month_cost(month, [spend for each in books for _, spend in each.pulls], _loose(books), world.now())
+    surveyed = [each for found in surveys.values() for each in found]
     return MonthReport(
         account=installation.account_login if installation else "",
         month=month,
@@ -147,6 +152,10 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         provisional_until=(month.end + REVERT_WINDOW).date() if total.provisional else None,
         config_source=version.source,
         config_problems=problems_of(version),
+        teams_configured=bool(config.teams),
+        recorded_workflows=sum(each.is_recorded for each in surveyed),
+        silent_workflows=_silent([each.repository for each in books], surveys),
+        unknown_workflows=sum(each.is_unknown for each in surveyed),
     )
 
 
@@ -162,16 +171,34 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
             if book in loose:
                 loose[book][of] = amount
         pulls = pull_spends(session, repository, own, config.tracks)
+        started = runs.get(repository.repository_id, NO_RUNS)
         found.append(
             RepositoryBooks(
                 repository,
                 pulls,
                 loose,
                 usage.get(repository.repository_id, NO_USAGE),
-                runs.get(repository.repository_id, NO_RUNS),
+                started,
+                _untagged(started, repository.name, config),
             )
         )
     return found
+
+
+def _untagged(runs: RunsOfMonth, repository: str, config: Config) -> int:
+    return sum(number for tag, number in runs.by_team.items() if not config.names_a_team(tag, repository))
+
+
+def _silent(
+    repositories: list[Repository], surveys: Mapping[int, list[SurveyedWorkflow]]
+) -> tuple[SilentWorkflow, ...]:
+    found = [
+        SilentWorkflow(of.name, of.visibility == "public", each.path, each.agents or (), each.own_step, each.runs or 0)
+        for of in repositories
+        for each in surveys.get(of.repository_id, ())
+        if each.leaves_no_record
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.runs, each.repository, each.path)))
 
 
 def _loose(books: Iterable[RepositoryBooks]) -> dict[Month, NanoUsd]:
@@ -218,6 +245,7 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
         tokens=sum((each.usage.tokens for each in books), Tokens()),
         unpriced_models=tuple(sorted({model for each in books for model in each.usage.unpriced_models})),
         unattributed_agent_runs=sum(each.runs.unattributed for each in books),
+        untagged_agent_runs=sum(each.untagged for each in books),
     )
 
 

@@ -201,6 +201,24 @@ def test_a_team_is_shown_by_its_label_where_it_is_listed(tag: str, repository: s
     assert config.team_text(tag, repository) == text
 
 
+@pytest.mark.parametrize(
+    ("tag", "repository", "configured", "named"),
+    [
+        ("payments", "widgets", True, True),
+        ("payments", "gadgets", True, False),
+        ("platform", "widgets", True, False),
+        ("", "widgets", True, False),
+        ("platform", "widgets", False, True),
+        ("", "widgets", False, False),
+    ],
+)
+def test_a_tag_names_a_team_where_the_repository_may_use_it(
+    tag: str, repository: str, configured: bool, named: bool
+) -> None:
+    config = Config(teams=(Team("payments", "Payments", ("widgets",)),) if configured else ())
+    assert config.names_a_team(tag, repository) is named
+
+
 def test_without_teams_a_tag_is_shown_as_it_is() -> None:
     assert Config().team_text("any", "widgets") == "any"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core.money import NanoUsd
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import LONGEST, summary, title
-from app.core.report.values import MonthReport, RepositoryMonth
+from app.core.report.values import MonthReport, RepositoryMonth, SilentWorkflow
 from tests.core.rendered import Page, harms
 from tests.core.report_samples import HOSTILE, dollars, figures, in_month, month, no_merge
 from tests.core.test_escape import hostile
@@ -24,9 +24,21 @@ MONTHS = {
     "month": month(),
     "month-final": month(provisional_until=None),
     "month-gaps": month(
-        total=figures(incomplete_agent_runs=2, unpriced_calls=5, unpriced_models=("house-model-1", "b|c")),
+        total=figures(
+            incomplete_agent_runs=2, unpriced_calls=5, unpriced_models=("house-model-1", "b|c"), untagged_agent_runs=4
+        ),
         config_problems=(LINE_17, "line 18: annotations must be 0, 1, 2 or 3"),
-        repositories=(RepositoryMonth("widgets", False, figures(incomplete_agent_runs=2, unpriced_calls=5)),),
+        recorded_workflows=3,
+        silent_workflows=(
+            SilentWorkflow("widgets", False, ".github/workflows/triage.yml", ("claude-code", "codex"), False, 41),
+            SilentWorkflow("gadgets", True, f".github/workflows/{HOSTILE}.yml", ("gh-aw",), True, 1),
+        ),
+        unknown_workflows=1,
+        repositories=(
+            RepositoryMonth(
+                "widgets", False, figures(incomplete_agent_runs=2, unpriced_calls=5, untagged_agent_runs=4)
+            ),
+        ),
         dearest=(in_month(1, "3", title=HOSTILE + " @everyone #12"),),
     ),
     "month-public": month(money=False, public_issue=True, config_problems=(LINE_17,)),

@@ -141,6 +141,30 @@ def test_pricing_anew_tells_what_it_did_for_each_account(sqlite_url: str, named:
     assert (done.returncode, done.stdout) == (0, "account 100: 0 of 0 agent runs would be corrected\n")
 
 
+def test_a_survey_is_queued_for_every_repository_of_the_account(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.transaction() as session:
+        for account_id, name in ((100, "acme"), (101, "other")):
+            session.connection().exec_driver_sql(
+                f"INSERT INTO installation VALUES ({account_id}, 1, '{name}', 'Organization', 'active', '{{}}', 0)"
+            )
+            session.connection().exec_driver_sql(
+                "INSERT INTO repository VALUES"
+                f" ({account_id}, 2, '{name}', 'r', 'main', 'private', 0, 1, 'installed', 0)"
+            )
+    assert run(sqlite_url, "survey", "--account", "Acme", "--month", "2026-10").returncode == 0
+    queued = "SELECT account_id, lane, kind, args FROM job ORDER BY account_id"
+    args = '{"repository_id": 2, "month": "2026-10"}'
+    assert rows(database, queued) == [(100, "100/2/survey", "survey", args)]
+    done = run(sqlite_url, "survey")
+    assert done.returncode == 0
+    assert done.stderr.startswith("2 to survey for ")
+    assert {row[0] for row in rows(database, queued)} == {100, 101}
+    assert run(sqlite_url, "survey", "--account", "nobody").returncode == 1
+    assert run(sqlite_url, "survey", "--month", "October").returncode == 2
+    database.close()
+
+
 def test_a_database_without_tables_is_told_plainly(tmp_path: Path) -> None:
     done = run(f"sqlite:///{tmp_path / 'empty.sqlite3'}", "inbox", "list")
     assert done.returncode == 1

@@ -2,10 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.facts import PullState
+from app.core.facts import FileFact, PullState
+from app.core.month import Month
 from app.core.outcomes import Later, Refused
 from app.github import read
+from app.github.client import GitHubClient
+from tests.github.answering import Answer, Answering
 from tests.github.shop import NAME, Shop
+
+AGENT = ".github/workflows/agent.yml"
 
 RUN = {
     "id": 1, "head_sha": "a", "head_branch": None, "event": "push", "status": None, "conclusion": None, "actor": None,
@@ -119,6 +124,50 @@ def test_a_commit_without_dates_is_as_old_as_can_be() -> None:
 def test_files_of_a_pull_are_those_that_stand_at_its_head(shop: Shop) -> None:
     shop.gh.push_to_pull(NAME, shop.number, {"README.md": None, "b.txt": "b"})
     assert sorted(shop.client.read_pull_files("acme", "shop", shop.number)) == ["b.txt", "src/till.py"]
+
+
+def test_a_folder_is_read_with_the_names_and_sizes_of_its_files(shop: Shop) -> None:
+    shop.gh.push(NAME, "main", {"docs/é.md": "é", "docs/a b#?%20.md": "", "docs/more/c.md": "c"})
+    read_back = shop.client.read_folder("acme", "shop", "docs")
+    assert read_back == [FileFact("a b#?%20.md", 0), FileFact("é.md", 2)]
+    assert shop.client.read_file("acme", "shop", "docs/a b#?%20.md", "") == ""
+    assert shop.client.read_folder("acme", "shop", "docs/more/c.md") == []
+    assert shop.client.read_folder("acme", "shop", "nowhere") == []
+
+
+def test_links_and_submodules_are_no_files_of_a_folder() -> None:
+    kinds = ("dir", "file", "symlink", "submodule")
+    assert read.folder([{"name": kind, "type": kind} for kind in kinds]) == [FileFact("file", 0)]
+
+
+def test_runs_of_a_workflow_are_counted_in_their_month_without_skipped_ones(shop: Shop) -> None:
+    shop.gh.set_time(datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
+    for conclusion in ("skipped", "failure", "success"):
+        run = shop.gh.start_workflow_run(NAME, "push", path=AGENT)
+        shop.gh.finish_run(run["run_id"], conclusion)
+    shop.gh.advance(1)
+    shop.gh.start_workflow_run(NAME, "push", path=AGENT)
+    october = Month(2026, 10)
+    counted = [shop.client.count_workflow_runs("acme", "shop", "agent.yml", m) for m in (october, october.next)]
+    assert counted == [2, 1]
+    assert shop.client.count_workflow_runs("acme", "shop", "agent.yml", Month(2026, 9)) == 0
+
+
+@pytest.mark.parametrize("file", ["none.yml", "..", ""])
+def test_runs_of_what_is_no_workflow_are_unknown_and_not_zero(shop: Shop, file: str) -> None:
+    assert shop.client.count_workflow_runs("acme", "shop", file, Month(2026, 10)) is None
+
+
+@pytest.mark.parametrize(
+    ("every", "skipped", "ran"),
+    [(1000, 1000, None), (1000, 999, 1), (2500, 1500, 1000), (7, 7, 0), (7, 8, 0), (7, 0, 7)],
+)
+def test_only_skipped_runs_up_to_githubs_limit_tell_nothing_of_the_others(
+    server: Answering, client: GitHubClient, every: int, skipped: int, ran: int | None
+) -> None:
+    answers = [Answer(body={"total_count": number}) for number in (every, skipped)]
+    server.say("GET /repos/acme/shop/actions/workflows/a.yml/runs", *answers)
+    assert client.count_workflow_runs("acme", "shop", "a.yml", Month(2026, 10)) == ran
 
 
 def test_each_attempt_of_a_workflow_run_is_read(shop: Shop) -> None:

@@ -13,3 +13,6 @@ def mend(description: dict[str, Any]) -> None:
     for name in ("pull-request", "pull-request-simple"):  # a deleted fork leaves null behind
         head = schemas[name]["properties"]["head"]["properties"]
         head["repo"] = {"anyOf": [head["repo"]], "nullable": True}
+
+    # "the created date-time range": the prose tells of a range of days, and the format of one instant.
+    description["components"]["parameters"]["created"]["schema"].pop("format")

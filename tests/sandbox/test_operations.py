@@ -2,6 +2,7 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -153,6 +154,27 @@ def test_a_run_its_attempts_and_jobs_are_read(gh: Sandbox, app: Caller) -> None:
     assert (first["conclusion"], first["head_sha"], first["path"]) == ("failure", run["head_sha"], WORKFLOW)
     assert [one["id"] for one in app("GET", f"{place}/jobs").json["jobs"]] == [again["job_id"]]
     assert app("GET", f"{SHOP}/actions/jobs/{run['job_id']}").json["conclusion"] == "failure"
+
+
+def test_a_workflows_runs_are_counted_by_day_and_conclusion(gh: Sandbox, app: Caller) -> None:
+    gh.set_time(datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
+    gh.finish_run(gh.start_workflow_run("acme/shop", path=WORKFLOW, event="push")["run_id"], "skipped")
+    gh.start_workflow_run("acme/shop", path=WORKFLOW, event="push")
+    gh.advance(1)
+    gh.start_workflow_run("acme/shop", path=WORKFLOW, event="push")
+    place = f"{SHOP}/actions/workflows/{WORKFLOW.rpartition('/')[2]}/runs?per_page=1"
+
+    def counted(query: str) -> tuple[int, int]:
+        answer = app("GET", place + query).json
+        return answer["total_count"], len(answer["workflow_runs"])
+
+    assert counted("") == (3, 1)
+    assert counted("&created=2026-10-01..2026-10-31") == (2, 1)
+    assert counted("&created=2026-11-01..*") == (1, 1)
+    assert counted("&created=2026-10-01..2026-10-31&status=skipped") == (1, 1)
+    assert counted("&created=2026-09-01..2026-09-30") == (0, 0)
+    assert app("GET", f"{place}&created=yesterday").status == 422
+    assert app("GET", f"{SHOP}/actions/workflows/other.yml/runs").status == 404
 
 
 def test_a_run_names_the_open_pulls_of_its_branch_but_no_forks(gh: Sandbox, app: Caller) -> None:

@@ -104,13 +104,17 @@ class Stage:
         self.deliver()
         self.worker.drain()
 
-    def agent(self, repository: str = REPOSITORY, calls: int = 1, session: str = "", **event: Any) -> dict[str, Any]:
+    def agent(
+        self, repository: str = REPOSITORY, calls: int = 1, session: str = "", team: str = "platform", **event: Any
+    ) -> dict[str, Any]:
         """A job in which an agent made model calls, recorded. `event`: as start_workflow_run takes it."""
         run = self.gh.start_workflow_run(repository, path=PATH, **event)
-        self.report(run, calls, session or f"session-{run['run_id']}-{run['run_attempt']}")
+        self.report(run, calls, session or f"session-{run['run_id']}-{run['run_attempt']}", team)
         return run
 
-    def report(self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, **more: Any) -> Recorded:
+    def report(
+        self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, team: str = "platform", **more: Any
+    ) -> Recorded:
         """Send a job's closing record with a token of its own."""
         at = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
         listed = [self.call(f"{session}/{n}") for n in range(calls)] if isinstance(calls, int) else calls
@@ -121,7 +125,7 @@ class Stage:
             "phase": "closed",
             "action_version": "0.1.0",
             "job": job,
-            "tags": {"team": "platform", "purpose": "author"},
+            "tags": {"team": team, "purpose": "author"},
             "agent_runs": [agent_run],
         }
         return self.send(run, body)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from app.core.month import Month
 from app.store.queue import NewJob, enqueue
 from app.stories.summarize import month_report, preview
@@ -125,6 +127,37 @@ def test_without_a_configured_repository_the_summary_is_only_shown(stage: Stage)
     account_id = stage.install()
     a_month(stage)
     assert "per merged PR" in preview(stage.world, account_id, OCTOBER)
+
+
+@pytest.mark.parametrize(
+    ("text", "untagged"),
+    [
+        ("", 1),
+        ("teams: {platform: {repositories: [widgets]}}\n", 2),
+        ("teams: {platform: {repositories: [gadgets]}, payments: {repositories: [widgets]}}\n", 3),
+    ],
+)
+def test_agent_runs_without_a_team_of_their_repository_are_counted(stage: Stage, text: str, untagged: int) -> None:
+    account_id = set_up(stage, text=text)
+    for team in ("platform", "platform", "payments", ""):
+        stage.agent(event="schedule", team=team)
+    stage.settle()
+    report = month_report(stage.world, account_id, OCTOBER, public_issue=False)
+    assert [(each.name, each.figures.untagged_agent_runs) for each in report.repositories] == [("widgets", untagged)]
+    assert report.total.untagged_agent_runs == untagged
+    assert f"{untagged} of 4 agent runs" in summarize(stage, account_id)[0]["body"]
+
+
+def test_agent_runs_without_a_team_count_in_their_own_month_and_organisation(stage: Stage) -> None:
+    account_id = set_up(stage)
+    other = stage.install("other/secret", account="other")
+    stage.agent("other/secret", event="schedule", team="")
+    stage.agent(event="schedule", team="")
+    stage.tick(30 * 24 * 3600)
+    stage.agent(event="schedule", team="")
+    stage.settle()
+    for account in (account_id, other):
+        assert month_report(stage.world, account, OCTOBER, public_issue=False).total.untagged_agent_runs == 1
 
 
 def test_one_organisation_sees_nothing_of_another(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from json import dumps
 
 from app.core.money import NanoUsd, dollars_text, usd
+from app.core.report.coverage import PRIVATE
 from app.core.report.escape import NOTHING, code, label
 from app.core.report.numbers import Amounts, count, factor_text, from_cache, tokens_text
 from app.core.report.tables import table
@@ -15,7 +16,6 @@ BARS = 10
 DEAREST = 10
 NO_MERGE = "no merged PR"
 BLUE = "#1f6feb"  # seen on GitHub's light and dark pages alike
-PRIVATE = "a private repository"
 
 MONEY_HEAD = [
     *("Repository", "Spend", "Agent pulls merged", "Period", "Cohort", "Direct"),
@@ -109,7 +109,7 @@ def _rest_row(report: MonthReport, rest: Sequence[MonthFigures], spend: str) -> 
 
 def _pull_row(report: MonthReport, pull: PullInMonth) -> list[str]:
     name, title = PRIVATE, NOTHING
-    if _named(report, pull.public):
+    if report.names(pull.public):
         name, title = code(f"{pull.repository}#{pull.number}", 110), code(pull.title, 70)
     return [name, title, pull.state, f"{pull.agent_runs:,}", _pull_cost(report, pull)]
 
@@ -122,16 +122,12 @@ def _pull_cost(report: MonthReport, pull: PullInMonth) -> str:
     return f"{'' if pull.cost_complete else 'at least '}{dollars_text(pull.cost)}"
 
 
-def _named(report: MonthReport, public: bool) -> bool:
-    return public or not report.public_issue
-
-
 def _name(report: MonthReport, name: str, public: bool) -> str:
-    return code(name, 100) if _named(report, public) else PRIVATE
+    return code(name, 100) if report.names(public) else PRIVATE
 
 
 def _label(report: MonthReport, each: RepositoryMonth) -> str:
-    return label(each.name) if _named(report, each.public) else "private"
+    return label(each.name) if report.names(each.public) else "private"
 
 
 def _height(report: MonthReport, figures: MonthFigures) -> int:

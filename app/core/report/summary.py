@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from app.core.money import dollars_text
-from app.core.report import month_tables
+from app.core.report import coverage, month_tables
 from app.core.report.comment import bullets, within
 from app.core.report.escape import code, codes, prose
 from app.core.report.month_tables import NO_MERGE, at_least
@@ -40,6 +40,8 @@ def summary(report: MonthReport, marker: str) -> str:
     """The issue's Markdown with the hidden `marker` at its end; the same report gives the same text."""
     parts = [_headline(report), _provisional(report), _mistakes(report), *_repositories(report), *_dearest(report)]
     parts += ["### What to know", bullets([*_to_know(report)])]
+    if report.silent_workflows:
+        parts += ["### Workflows that left no record", coverage.silent_table(report)]
     if report.money:
         parts += [folded("What the figures mean", bullets(MEANING))]
     parts += [f"<sub>{basis(report.money, report.discounted, report.own_prices, report.price_lists)}</sub>"]
@@ -106,6 +108,7 @@ def _to_know(report: MonthReport) -> Iterator[str]:
     loose = f"{total.unattributed_agent_runs:,} of {count(total.agent_runs, 'agent run')}"
     amount = f", {dollars_text(total.unattributed)}" if report.money else ""
     yield f"Tied to no pull (unattributed): {loose}{amount}."
+    yield from filter(None, (coverage.untagged(report), coverage.silent(report)))
     if number := total.incomplete_agent_runs:
         runs = f"{count(number, 'agent run')} {'has' if number == 1 else 'have'} no whole record"
         yield f"{runs} (cut short, lost or estimated): there may have been more."

@@ -151,6 +151,7 @@ class MonthFigures:
     tokens: Tokens
     unpriced_models: tuple[str, ...] = ()
     unattributed_agent_runs: int = 0
+    untagged_agent_runs: int = 0  # without a team, or with one that the repository may not use
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,18 @@ class PullInMonth:
 
 
 @dataclass(frozen=True, slots=True)
+class SilentWorkflow:
+    """A workflow with agent steps that ran in the month and of which no job was recorded."""
+
+    repository: str  # name, without the owner
+    public: bool
+    path: str
+    agents: tuple[str, ...]
+    own_step: bool  # our step stands in each job that runs an agent
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class MonthReport:
     """A month of one account.
 
@@ -197,3 +210,11 @@ class MonthReport:
     provisional_until: date | None = None  # None: final
     config_source: str = ""  # "acme/.github-private"
     config_problems: tuple[str, ...] = ()
+    teams_configured: bool = False
+    recorded_workflows: int = 0  # workflow files with agent steps of which a job was recorded
+    silent_workflows: tuple[SilentWorkflow, ...] = ()  # most runs first
+    unknown_workflows: int = 0  # without a record, and nobody can say whether agents ran
+
+    def names(self, public: bool) -> bool:
+        """Whether a repository, public or not, may be named where the issue stands."""
+        return public or not self.public_issue

@@ -1,7 +1,5 @@
 """/repos/{owner}/{repo} and its files."""
 
-from urllib.parse import unquote
-
 from app.sandbox import refusals
 from app.sandbox.refusals import Refusal
 from app.sandbox.rest.door import Answer, Call, Operation
@@ -24,7 +22,7 @@ def resolved(call: Call, ref: str) -> str:
 
 
 def get_contents(call: Call) -> Answer:
-    path = unquote(call.arguments["path"]).strip("/")
+    path = call.arguments["path"].strip("/")
     ref = call.query.get("ref", call.repository.default_branch)
     if not call.repository.branches:
         raise Refusal(404, "This repository is empty.")

@@ -59,8 +59,10 @@ COUNTERS = frozenset(
         "creates_in_minute",
         "fence",
         "model_calls",
+        "recorded_jobs",
         "revisions",
         "run_attempt",
+        "runs",
         "unlisted_calls",
         "unpriced_calls",
         "web_searches",
@@ -74,6 +76,7 @@ RULES = {
     "ledger_entry": {"month": "month BETWEEN 200001 AND 999912"},
     "model_call": {"reasoning": "reasoning_tokens <= output_tokens"},
     "pull": {"state": "state IN ('open', 'closed', 'merged')"},
+    "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "tie": {"weight": "weight > 0"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
@@ -165,6 +168,10 @@ TABLES = {
     """,
     "schedule": """
         name string | next_at_us number
+    """,
+    "surveyed_workflow": """
+        account_id number, repository_id number, month number, path string | agents text, own_step flag,
+        runs number?, recorded_jobs number, surveyed_at_us number
     """,
     "tie": """
         account_id number, agent_run_id string, repository_id number, number number | evidence string,
