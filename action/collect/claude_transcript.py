@@ -44,7 +44,9 @@ UNFINISHED = "an answer in the log has no end"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 Key = tuple[str, str]
-_MARKED = re.compile(rb'"(?:usage|cost-state)"')
+_MARKED = re.compile(rb'"(?:usage"|cost-state"|api-request"|type": ?"user")')  # what `_take` may do something about
+# A line that says early, behind plain values, that it is a user's. No writer names a key twice.
+_OF_USER = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"user",')
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _MARKS = ("sessionId", "parentUuid", "leafUuid", "messageId")
 
@@ -86,9 +88,8 @@ class Transcript:
         self.calls: dict[Key, Call] = {}
         self.old: set[Key] = set()  # calls that stood in the file when the job started
         self.costs: list[CostState] = []
-        self.problems: list[tuple[int, str | None, str]] = []  # offset, time, sentence
-        self.answered_at = 0  # the offset of the last answer
-        self.open_turn: tuple[int, str | None] | None = None
+        self.problems: list[tuple[int, bytes, str]] = []  # offset, of the line its time, sentence
+        self.open_turn: tuple[int, bytes] | None = None
         self.unfinished: dict[Key, int] = {}
         self.latest: tuple[object, Key, object] = (None, ("", ""), None)  # the response that the last line was of
 
@@ -133,7 +134,8 @@ def _transcript(file: LogFile) -> Transcript:
     made.began_us = _began_in(file)
     for offset, line, whole in lines_until_broken(file, _MARKED):
         _take(made, offset, line, whole)
-    made.open_turn = _open_turn(file, made.answered_at)
+    if made.open_turn:
+        made.open_turn = (made.open_turn[0], _stamp(made.open_turn[1]))
     made.session = made.session or session_of_path(file.path)
     return made
 
@@ -147,41 +149,28 @@ def _began_in(file: LogFile) -> int | None:
     return None
 
 
-def _open_turn(file: LogFile, answered_at: int) -> tuple[int, str | None] | None:
-    """Offset and time of the last line that asks the model after its last answer."""
-    asked = None
-    for offset, line, whole in lines_until_broken(file, start=answered_at):
-        if _asks(line) and (whole or is_json(line)) and not _is_answer(line):
-            asked = (offset, _time_of(line))
-    return asked
-
-
-def _holds_usage(line: bytes) -> bool:
-    return (b'"usage"' in line and b'"assistant"' in line) or b'"cost-state"' in line
-
-
-def _is_answer(line: bytes) -> bool:
-    """True for an answer, whatever its content looks like; a tool's result may hold usage too."""
-    try:
-        return _holds_usage(line) and mapping(decode(line)).get("type") not in ("user", "api-request")
-    except Refused:
-        return True
-
-
-def _time_of(line: bytes) -> str | None:
+def _stamp(line: bytes) -> bytes:
+    """What of a line is kept for later: the part with its time."""
     found = _TIMESTAMP.search(line)
-    return found.group(1).decode("ascii", "replace") if found else None
+    return found.group() if found else b""
 
 
 def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
     """One line. Only those that may hold usage are decoded; the others are looked at as bytes."""
     if not whole:
         _take_broken(made, offset, line)
-    elif _holds_usage(line):
+        return
+    if not _OF_USER.match(line) and _may_hold_usage(line):
         try:
-            _take_record(made, offset, decode(line))
+            _take_record(made, offset, line, decode(line))
         except Refused:
-            made.problems.append((offset, _time_of(line), BROKEN))
+            made.problems.append((offset, _stamp(line), BROKEN))
+    elif _asks(line):
+        made.open_turn = (offset, line)
+
+
+def _may_hold_usage(line: bytes) -> bool:
+    return (b'"usage"' in line and b'"assistant"' in line) or b'"cost-state"' in line
 
 
 def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
@@ -191,14 +180,15 @@ def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
     except Refused:
         long = len(line) >= LINE_LIMIT
         if not long or (b'"usage"' in line and b'"assistant"' in line):
-            made.problems.append((offset, _time_of(line[:4096]), LONG if long else CUT))
+            made.problems.append((offset, _stamp(line[:4096]), LONG if long else CUT))
     else:
         _take(made, offset, line, True)
 
 
 def _began(line: bytes) -> int | None:
+    found = _TIMESTAMP.search(line)
     try:
-        return microseconds(_time_of(line))
+        return microseconds(found.group(1).decode("ascii", "replace")) if found else None
     except Refused:
         return None
 
@@ -207,17 +197,20 @@ def _asks(line: bytes) -> bool:
     """True for a line after which the model answers. Quotes inside of text are escaped, so this finds real keys."""
     if line.startswith((b'{"type":"api-request",', b'{"type": "api-request",')):
         return True
-    if b'"type":"user"' not in line and b'"type": "user"' not in line:
-        return False
-    return b'"isMeta":true' not in line and b'"isMeta": true' not in line
+    colon = line.find(b'":') + 2
+    if line[colon : colon + 1] == b" ":  # who wrote the line puts a space after each colon, or after none
+        return b'"type": "user"' in line and b'"isMeta": true' not in line
+    return b'"type":"user"' in line and b'"isMeta":true' not in line
 
 
-def _take_record(made: Transcript, offset: int, found: object) -> None:
+def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> None:
     record = mapping(found)
     if record.get("type") == "cost-state":
         made.costs.append(_cost_state(made, offset, record))
+    elif record.get("type") == "user" and record.get("isMeta") is not True:  # a tool's result may hold usage too
+        made.open_turn = (offset, line)
     elif record.get("type") == "assistant":
-        made.answered_at = offset
+        made.open_turn = None
         if not made.session:
             made.session = text(record.get("sessionId"), 128)
             made.workdir = text(record.get("cwd"), 4096)
@@ -374,12 +367,14 @@ def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:
 def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Iterator[str]:
     window = gathered.window
     for part in session.parts:
-        for offset, time, sentence in part.problems:
-            if window.may_hold(part.file, offset, time):
+        for offset, line, sentence in part.problems:
+            found = _TIMESTAMP.search(line)
+            if window.may_hold(part.file, offset, found.group(1).decode("ascii", "replace") if found else None):
                 yield sentence
         if part.open_turn:
-            offset, time = part.open_turn
-            if time and window.may_hold(part.file, offset, time):
+            offset, line = part.open_turn
+            found = _TIMESTAMP.search(line)
+            if found and window.may_hold(part.file, offset, found.group(1).decode("ascii", "replace")):
                 yield UNANSWERED
         if any(key in new for key in part.unfinished):
             yield UNFINISHED

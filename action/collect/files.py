@@ -104,12 +104,12 @@ def tail_digest(path: str, size: int) -> str:
         return ""
 
 
-def lines(path: str, start: int = 0) -> Iterator[tuple[int, bytes, bool]]:
-    """Each line of a file from an offset on where one begins, with its offset and whether it is whole.
+def lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
+    """Each line of a file with its offset and whether it is whole.
 
     A line is not whole when it is longer than LINE_LIMIT (its beginning is given) or the file ends within it.
     """
-    for begin, piece, whole in _pieces(path, start):
+    for begin, piece, whole in _pieces(path):
         at = begin
         for line in piece.split(b"\n"):
             yield at, line, whole
@@ -118,7 +118,7 @@ def lines(path: str, start: int = 0) -> Iterator[tuple[int, bytes, bool]]:
 
 def marked_lines(path: str, marks: re.Pattern[bytes]) -> Iterator[tuple[int, bytes, bool]]:
     """Of the same lines those in which a mark stands, and all that are not whole. Looks at no other line by itself."""
-    for at, piece, whole in _pieces(path, 0):
+    for at, piece, whole in _pieces(path):
         if not whole:
             yield at, piece, False
             continue
@@ -131,15 +131,13 @@ def marked_lines(path: str, marks: re.Pattern[bytes]) -> Iterator[tuple[int, byt
             yield at + begin, piece[begin:end], True
 
 
-def _pieces(path: str, start: int) -> Iterator[tuple[int, bytes, bool]]:
+def _pieces(path: str) -> Iterator[tuple[int, bytes, bool]]:
     """A file in pieces of lines: their offset, the lines without the last break, whether they are whole.
 
     A line that goes over a block's end, or is not whole, is a piece of its own.
     """
     with open_regular(path) as file:
-        file.seek(start)
-        at, parts, held = start, [], 0
-        size = FIRST
+        at, parts, held, size = 0, [], 0, FIRST
         while block := file.read(size):
             size = BLOCK
             first, last = block.find(b"\n"), block.rfind(b"\n")

@@ -48,13 +48,11 @@ def session_of_path(path: str) -> str:
     return found[-1] if found else path
 
 
-def lines_until_broken(
-    file: LogFile, marks: re.Pattern[bytes] | None = None, start: int = 0
-) -> Iterator[tuple[int, bytes, bool]]:
+def lines_until_broken(file: LogFile, marks: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, bytes, bool]]:
     """The lines of a file, or those with marks; one that stops being readable ends as if it were cut."""
-    at = start
+    at = 0
     try:
-        for at, line, whole in marked_lines(file.path, marks) if marks else lines(file.path, start):
+        for at, line, whole in marked_lines(file.path, marks) if marks else lines(file.path):
             yield at, line, whole
     except OSError:
         yield at, b"", False

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,17 @@ def test_long_lines_that_are_no_answers_do_no_harm(tmp_path: Path) -> None:
     image = b'{"type":"attachment","x":"' + b"A" * (3 * LINE_LIMIT) + b'"}\n'
     claude(tmp_path, jsonl(answer(1)) + image + jsonl(answer(2)))
     assert (len(only(tmp_path).calls), only(tmp_path).completeness) == (2, "complete")
+
+
+def test_lines_that_cannot_be_read_are_not_kept_in_memory(tmp_path: Path) -> None:
+    broken = b'{"type":"assistant","usage":"' + b"x" * (1 << 20) + b"\n"
+    claude(tmp_path, jsonl(answer(1)) + 30 * broken)
+    tracemalloc.start()
+    run = only(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(run.calls), run.completeness) == (1, "lower_bound")
+    assert peak < 16 << 20
 
 
 def test_a_log_that_ends_within_a_line_is_a_lower_bound(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_marked_lines_are_the_lines_with_a_mark_and_those_that_are_not_whole(
 
 
 @given(contents, st.integers(1, 60))
-def test_lines_are_the_same_in_blocks_of_any_size_and_from_each_of_them_on(
+def test_lines_are_the_same_in_blocks_of_any_size(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, block: int
 ) -> None:
     path = tmp_path_factory.mktemp("lines") / "log"
@@ -55,8 +55,6 @@ def test_lines_are_the_same_in_blocks_of_any_size_and_from_each_of_them_on(
     every = list(files.lines(str(path)))
     with small_blocks(block):
         assert list(files.lines(str(path))) == every
-        for number, (at, _, _) in enumerate(every):
-            assert list(files.lines(str(path), at)) == every[number:]
 
 
 def test_of_a_line_over_the_limit_the_beginning_is_given_and_the_next_line_stands_at_its_place(tmp_path: Path) -> None:
