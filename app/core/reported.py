@@ -47,6 +47,8 @@ class JobReport:
     """What a job's opening or closing record says."""
 
     closed: bool
+    relayed: bool  # sent by another job of the same workflow run
+    run: tuple[int | None, int | None]  # id and attempt of the workflow run that the record says it was made in
     job_name: str
     matrix: str
     started_at: datetime
@@ -64,8 +66,12 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
     closed = body["phase"] == "closed"
     if body["agent_runs"] and not closed:
         raise ReportRefusedError("/agent_runs", "An opening record has no agent runs yet.")
+    if "relayed" in body:
+        _check_relayed(job, closed)
     return JobReport(
         closed=closed,
+        relayed="relayed" in body,
+        run=(job.get("run_id"), job.get("run_attempt")),
         job_name=job["name"],
         matrix=job.get("matrix", ""),
         started_at=_instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
@@ -76,6 +82,15 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
         labels=tags.get("labels", {}),
         agent_runs=_agent_runs(body["agent_runs"], now),
     )
+
+
+def _check_relayed(job: Mapping[str, Any], closed: bool) -> None:
+    """What is sent for another job must say which one, and of which run."""
+    if not closed:
+        raise ReportRefusedError("/phase", "Only a closing record can be sent for another job.")
+    for name in ("name", "run_id", "run_attempt"):
+        if not job.get(name):
+            raise ReportRefusedError(f"/job/{name}", "A record sent for another job must say it.")
 
 
 def _agent_runs(listed: Sequence[Mapping[str, Any]], now: datetime) -> list[ReportedRun]:

@@ -8,7 +8,7 @@ from app.core.facts import AgentRunKey
 from app.core.money import NanoUsd
 from app.core.reported import JobReport, ReportedRun
 from app.core.tally import Tally
-from app.core.usage import Completeness, ModelCall
+from app.core.usage import Completeness, ModelCall, Provenance
 from app.store.keys import new_key, us
 from app.store.tables import WorkflowJob
 
@@ -54,6 +54,7 @@ def agent_run_row(
         "record_id": record_id,
         "agent": run.agent,
         "agent_version": run.agent_version,
+        "provenance": (Provenance.RELAYED if report.relayed else Provenance.JOB).value,
         "session": run.session,
         "team": report.team,
         "purpose": report.purpose.value,
@@ -99,6 +100,7 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "record_id": record_id,
         "agent": MISSING_AGENT,
         "agent_version": "",
+        "provenance": Provenance.JOB.value,
         "session": missing_session(job.id),
         "team": tags.get("team", ""),
         "purpose": tags.get("purpose", "other"),

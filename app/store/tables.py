@@ -136,7 +136,7 @@ class WorkflowJob(SQLModel, table=True):
     repository_id: int = _int()
     run_id: int = _int()
     run_attempt: int = _int()
-    job_key: str  # "check_run:<id>" from the token, else "job:<name>:<matrix>" as claimed
+    job_key: str  # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed
     check_run_id: int | None = _int(default=None, nullable=True)
     event_name: str
     ref: str
@@ -190,6 +190,7 @@ class AgentRun(SQLModel, table=True):
     record_id: str
     agent: str
     agent_version: str = ""
+    provenance: str  # Provenance
     session: str
     team: str = ""
     purpose: str = "other"

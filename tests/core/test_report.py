@@ -169,6 +169,17 @@ def test_every_gap_is_told() -> None:
         assert sentence in text
 
 
+def test_which_agent_runs_were_relayed_is_told_once_and_in_their_row() -> None:
+    text = comment(pull(run(1, "2"), run(2, "1", relayed=True), run(3, "1", relayed=True)), MARK)
+    assert text.count("`author`, relayed |") == 2
+    sentence = (
+        "Relayed: another job of the workflow run sent the record of 2 agent runs; "
+        "which job it was is claimed, not signed."
+    )
+    assert text.count(sentence) == 1
+    assert "elayed" not in comment(pull(run(1, "2")), MARK)
+
+
 def test_the_agents_own_figure_is_told_when_it_differs() -> None:
     told = comment(pull(run(1, "2", reported_cost=dollars("2.5"))), MARK)
     assert "For 1 agent run the agent itself says $2.50; at list prices it is $2.00." in told

@@ -66,6 +66,7 @@ COUNTERS = frozenset(
     )
 )
 RULES = {
+    "agent_run": {"provenance": "provenance IN ('job', 'relayed')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},
     "installation": {"state": "state IN ('active', 'suspended', 'deleted')"},
@@ -79,7 +80,7 @@ RULES = {
 TABLES = {
     "agent_run": """
         id string | account_id number, repository_id number, workflow_job_id string, record_id string,
-        agent string, agent_version string, session string, team string, purpose string, labels text,
+        agent string, agent_version string, provenance string, session string, team string, purpose string, labels text,
         completeness string, completeness_reason string, started_at_us number, ended_at_us number,
         model_calls number, calls_counted_elsewhere number, unpriced_calls number, models text,
         input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
