@@ -97,7 +97,7 @@ def markdown(
     if not runs:
         lines += ["No agent run was found.", ""]
     else:
-        lines += _table(runs, costs)
+        lines += [*_table(runs, costs), *_work(runs)]
     lines += _facts(answer)
     lines += [f"* {code(notice)}" for notice in notices]
     return "\n".join(lines) + "\n\n"
@@ -118,6 +118,16 @@ def _table(runs: Sequence[AgentRun], costs: Mapping[tuple[str, str], str]) -> li
     if len(runs) > ROWS_LIMIT:
         lines.append(f"\nand {len(runs) - ROWS_LIMIT} more")
     return [*lines, ""]
+
+
+def _work(runs: Sequence[AgentRun]) -> list[str]:
+    """What the agents did, in one line, as far as their logs tell."""
+    told = [run.shape.as_json() for run in runs if run.shape]
+    calls = sum(sum(shape["tool_calls"].values()) for shape in told)
+    if not calls:
+        return []
+    repeated, failed = (sum(shape[name] for shape in told) for name in ("repeated_requests", "failed_tool_calls"))
+    return [f"{calls:,} tool calls, of which {repeated:,} asked the same again and {failed:,} failed.", ""]
 
 
 def _models(run: AgentRun) -> str:

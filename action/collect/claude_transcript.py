@@ -29,9 +29,11 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 
+from . import claude_steps
 from .calls import LOWER_BOUND, Call, Refused, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
+from .shape import Shape, Step, Steps, fresh_steps
 from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
 
 AGENT = "claude-code"
@@ -43,6 +45,7 @@ UNFINISHED = "an answer in the log has no end"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 Key = tuple[str, str]
+_HEAD = 300  # of a line, where its type stands
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _MARKS = ("sessionId", "parentUuid", "leafUuid", "messageId")
 
@@ -87,6 +90,8 @@ class Transcript:
         self.problems: list[tuple[int, bytes, str]] = []  # offset, line, sentence
         self.open_turn: tuple[int, bytes] | None = None
         self.unfinished: dict[Key, int] = {}
+        self.steps = Steps()
+        self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
         self.latest: tuple[object, Key, object] = (None, ("", ""), None)  # the response that the last line was of
 
     @property
@@ -108,8 +113,11 @@ def read(files: Iterable[LogFile], gathered: Gathered) -> None:
     for transcript in transcripts:
         sessions.setdefault(transcript.session, []).append(transcript)
     before = {key for transcript in transcripts for key in transcript.old}
+    fresh = fresh_steps([(transcript.steps, transcript.file) for transcript in transcripts], gathered.window)
+    done = {id(transcript): steps for transcript, steps in zip(transcripts, fresh)}
     for session, parts in sessions.items():
         _tell(session, parts, owners, before, gathered)
+        _tell_shape(session, parts, [step for part in parts for step in done[id(part)]], gathered)
 
 
 def _whole_sessions(files: list[LogFile], gathered: Gathered) -> Iterator[LogFile]:
@@ -140,11 +148,14 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
     answer = b'"usage"' in line and b'"assistant"' in line
     if answer or b'"cost-state"' in line:
         try:
-            _take_record(made, offset, decode(line))
+            _take_record(made, offset, line, decode(line))
         except Refused:
             made.problems.append((offset, line, BROKEN))
     elif _asks(line):
         made.open_turn = (offset, line)
+        claude_steps.take_line(made.steps, offset, line)
+    elif b'"api_error"' in line[:_HEAD]:
+        claude_steps.take_retry(made.steps, offset, line)
 
 
 def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
@@ -171,15 +182,18 @@ def _asks(line: bytes) -> bool:
     """True for a line after which the model answers. Quotes inside of text are escaped, so this finds real keys."""
     if line.startswith((b'{"type":"api-request",', b'{"type": "api-request",')):
         return True
-    if b'"type":"user"' not in line and b'"type": "user"' not in line:
-        return False
-    return b'"isMeta":true' not in line and b'"isMeta": true' not in line
+    colon = line.find(b'":') + 2
+    if line[colon : colon + 1] == b" ":  # who wrote the line puts a space after each colon, or after none
+        return b'"type": "user"' in line and b'"isMeta": true' not in line
+    return b'"type":"user"' in line and b'"isMeta":true' not in line
 
 
-def _take_record(made: Transcript, offset: int, found: object) -> None:
+def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> None:
     record = mapping(found)
     if record.get("type") == "cost-state":
         made.costs.append(_cost_state(made, offset, record))
+    elif record.get("type") == "user":
+        claude_steps.take_line(made.steps, offset, line)
     elif record.get("type") == "assistant":
         made.open_turn = None
         if not made.session:
@@ -187,7 +201,9 @@ def _take_record(made: Transcript, offset: int, found: object) -> None:
             made.workdir = text(record.get("cwd"), 4096)
         if record.get("version") != made.version:
             made.version = label(record.get("version")) or made.version
-        _take_answer(made, offset, record, mapping(record.get("message")))
+        message = mapping(record.get("message"))
+        _take_answer(made, offset, record, message)
+        claude_steps.take_answer(made.steps, offset, record, message)
 
 
 def _take_answer(made: Transcript, offset: int, record: dict[str, object], message: dict[str, object]) -> None:
@@ -208,6 +224,8 @@ def _take_call(made: Transcript, record: dict[str, object], message: dict[str, o
     """Count a response, or replace what an earlier block of it said; the earliest block tells its time."""
     call = call_of(message, microseconds(record.get("timestamp")))
     call.subagent = record.get("isSidechain") is True
+    if call.subagent:
+        made.subagent_of[call.id] = text(record.get("agentId"), 128)
     key = (call.id, text(record.get("requestId"), 128))
     earlier = made.calls.get(key)
     if earlier:
@@ -326,6 +344,15 @@ def _tell(
     run.workdir_sha256 = digest(workdir) if workdir else ""
     if new and session.comparable:
         run.reported_cost_usd = _reported(session, new)
+
+
+def _tell_shape(name: str, parts: list[Transcript], steps: list[Step], gathered: Gathered) -> None:
+    """What the session's agents did in this job, where it made a call."""
+    run = gathered.runs.get((AGENT, word(name)))
+    if run and (run.calls or steps):
+        agents = {part.subagent_of.get(call.id) for part in parts for call in run.calls if call.subagent}
+        run.shape = run.shape or Shape(reads=True, retries=True)
+        run.shape.add(steps, (key for part in parts for key in part.steps.failed), len(agents - {None, ""}))
 
 
 def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:

@@ -39,6 +39,7 @@ class ReportedRun:
     completeness_reason: str
     reported_cost: NanoUsd | None
     calls: Sequence[ModelCall]
+    shape: Mapping[str, Any] | None  # counts of what the agent did, as the schema has them; None: not told
     body_sha256: str
 
 
@@ -114,8 +115,21 @@ def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
         completeness_reason=run.get("completeness_reason", ""),
         reported_cost=None if cost is None else nano_usd(Decimal(cost)),
         calls=[_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
+        shape=_shape(run.get("shape"), path),
         body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
     )
+
+
+def _shape(shape: Mapping[str, Any] | None, path: str) -> Mapping[str, Any] | None:
+    """The shape as it came, unless a part is more than its whole."""
+    calls = (shape or {}).get("tool_calls")
+    if shape is None or calls is None:
+        return shape
+    most = {name: sum(calls.values()) for name in ("repeated_requests", "failed_tool_calls")}
+    for name, whole in {**most, "repeated_reads": calls["read"]}.items():
+        if shape.get(name, 0) > whole:
+            raise ReportRefusedError(f"{path}/shape/{name}", "There are more of these than tool calls of their kind.")
+    return shape
 
 
 def _call(call: Mapping[str, Any], bounds: tuple[datetime, datetime], path: str, number: int) -> ModelCall:

@@ -78,6 +78,7 @@ def agent_run_row(
         "reported_cost_nano_usd": run.reported_cost,
         "price_list": price_list,
         "body_sha256": run.body_sha256,
+        "shape": None if run.shape is None else json.dumps(run.shape, sort_keys=True),
     }
 
 
@@ -124,4 +125,5 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "reported_cost_nano_usd": None,
         "price_list": price_list,
         "body_sha256": "",
+        "shape": None,
     }

@@ -214,6 +214,7 @@ class AgentRun(SQLModel, table=True):
     reported_cost_nano_usd: int | None = _int(default=None, nullable=True)
     price_list: str  # e.g. "genai-prices 0.2.3"
     body_sha256: str  # of this agent run's canonical JSON
+    shape: str | None = Field(default=None, sa_type=Text)  # JSON counts of what the agent did; NULL: unknown
     revisions: int = _int(default=0)  # other bodies under the same key: kept in `record`, flagged, not counted
     evidence: str = ""  # "E1" … or "" without a pull
     evidence_note: str = _long()  # one sentence, ours

@@ -86,7 +86,7 @@ TABLES = {
         input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, cost_nano_usd number, reported_cost_nano_usd number?, price_list string,
-        body_sha256 string, revisions number, evidence string, evidence_note text, tied_pulls text
+        body_sha256 string, shape text?, revisions number, evidence string, evidence_note text, tied_pulls text
     """,
     "balance": """
         account_id number, repository_id number, book string, number number, month number |
