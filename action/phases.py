@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import record
-import relay
 import started
 import summary
 from collect import AGENTS, collect
@@ -47,6 +46,8 @@ def begin(environ: Mapping[str, str]) -> int:
 
 
 def _begin(environ: Mapping[str, str], mode: str, strict: bool, started_us: int) -> int:
+    import relay  # noqa: PLC0415 - only this phase needs it
+
     if mode == "collect":
         return relay.collect(environ, strict)
     if mode == "send":

@@ -29,18 +29,17 @@ _UUID = re.compile(rb'"uuid":\s?"([^"]{1,64})"')
 _TIMESTAMP = re.compile(rb'"timestamp":\s?"([^"]{1,40})"')
 
 
-def take_answer(steps: Steps, offset: int, record: dict[str, object], message: dict[str, object]) -> None:
+def take_answer(steps: Steps, offset: int, at_us: int, message: dict[str, object]) -> None:
     """The tool calls of an answer's line."""
     content = message.get("content")
     for block in content if isinstance(content, list) else ():
         if isinstance(block, dict) and block.get("type") in ("tool_use", "server_tool_use"):
-            name = text(block.get("name"), 128)
-            given = mapping(block.get("input"))
+            name, given = text(block.get("name"), 128), mapping(block.get("input"))
             kind = _KINDS.get(name, "other")
             path = given.get("file_path") or given.get("notebook_path") if kind == "read" else None
-            key, request = hashed(text(block.get("id"), 128)), hashed(name, given)
+            key = hashed(block.get("id") or offset)
             file = hashed(path) if isinstance(path, str) else b""
-            steps.add(Step(offset, microseconds(record.get("timestamp")), kind, key, request, file))
+            steps.add(Step(offset, at_us, kind, key, hashed((name, given), key), file))
 
 
 def take_line(steps: Steps, offset: int, line: bytes) -> None:
@@ -64,7 +63,7 @@ def _take(steps: Steps, offset: int, line: bytes, what: str) -> None:
             at_us = microseconds(at.group(1).decode("ascii", "replace"))
         except Refused:
             return
-        steps.add(Step(offset, at_us, what, hashed(uuid.group(1).decode("utf-8", "replace"))))
+        steps.add(Step(offset, at_us, what, hashed(uuid.group(1))))
 
 
 def _take_results(steps: Steps, line: bytes) -> None:
@@ -75,4 +74,4 @@ def _take_results(steps: Steps, line: bytes) -> None:
     content = mapping(record.get("message")).get("content")
     for block in content if isinstance(content, list) else ():
         if isinstance(block, dict) and block.get("is_error") is True:
-            steps.failed.add(hashed(text(block.get("tool_use_id"), 128)))
+            steps.failed.add(hashed(block.get("tool_use_id")))

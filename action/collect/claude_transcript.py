@@ -203,7 +203,8 @@ def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> N
             made.version = label(record.get("version")) or made.version
         message = mapping(record.get("message"))
         _take_answer(made, offset, record, message)
-        claude_steps.take_answer(made.steps, offset, record, message)
+        if made.latest[1] in made.calls:
+            claude_steps.take_answer(made.steps, offset, made.calls[made.latest[1]].at_us, message)
 
 
 def _take_answer(made: Transcript, offset: int, record: dict[str, object], message: dict[str, object]) -> None:

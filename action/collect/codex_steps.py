@@ -27,7 +27,7 @@ _KINDS = {
     "web_search": "web", "web_search_call": "web", "spawn_agent": "agent",
 }  # fmt: skip
 _MESSAGE = "user_message"
-_CALLS = {"function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call"}
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call")
 _CALL_ID = re.compile(rb'"call_id":\s?"([^"\\]{1,128})"')
 # What a tool printed follows, or in the form with metadata stands before it, with its quotes escaped twice.
 _EXIT = re.compile(rb'(?:"|\\n)(?:Process exited with code |Exit code: )(-?\d{1,10})')
@@ -47,7 +47,7 @@ def take(steps: Steps, offset: int, kind: str, record: dict[str, object], payloa
         name = text(payload.get("name"), 128) or str(payload["type"])
         what, key = _KINDS.get(name, "other"), text(payload.get("call_id"), 128) or text(payload.get("id"), 128)
         given = [payload.get(field) for field in ("arguments", "input", "action")]
-        request = hashed(name, given)
+        request = hashed((name, given), hashed(key))
     if what:
         at_us = microseconds(record.get("timestamp"))
         steps.add(Step(offset, at_us, what, hashed(key or f"{offset} {at_us}"), request))

@@ -6,7 +6,6 @@ tell is absent, never 0.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -94,10 +93,12 @@ class Shape:
         return counts
 
 
-def hashed(*parts: object) -> bytes:
-    """What stands for a text or a value while it is compared."""
-    value = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else json.dumps(parts, sort_keys=True)
-    return blake2b(str(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def hashed(value: object, otherwise: bytes = b"") -> bytes:
+    """What stands for a text or a decoded value while it is compared; `otherwise` for one that is nested too deep."""
+    try:
+        return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    except RecursionError:
+        return otherwise
 
 
 def _repeats(hashes: Iterable[bytes]) -> int:

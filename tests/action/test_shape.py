@@ -214,8 +214,43 @@ def test_no_path_command_prompt_output_or_tool_name_leaves(tmp_path: Path) -> No
     assert not [canary for canary in CANARIES if canary.lower() in sent.lower()]
     held = repr([(run.shape.steps, run.shape.failed) for run in runs if run.shape])
     assert not [canary for canary in CANARIES if canary in held]
-    hashes = [hashed("/CanaryPath/a"), hashed("Bash", {"command": "CanaryCommand"})]
+    hashes = [hashed("/CanaryPath/a"), hashed(("Bash", {"command": "CanaryCommand"}))]
     assert not [each for each in hashes if each.hex() in sent]
+
+
+ODD: list[object] = [None, [], {}, [[]], {"a": [1]}, 3, True, "", "x" * 9000, "\ud800"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("field", ["type", "id", "name", "input", "file_path", "tool_use_id", "content"])
+def test_odd_values_neither_stop_the_reading_nor_lose_a_call(tmp_path: Path, field: str, odd: object) -> None:
+    log = worked()
+    for line in log.lines:
+        content = line["message"]["content"] if line["message"] else None
+        for block in content if isinstance(content, list) else ():
+            place = block["input"] if field == "file_path" and "input" in block else block
+            place.update({field: odd} if field in place else {})
+    log.call("Read", {"deep": json.loads("[" * 500 + "]" * 500)})
+    log.write(claude_log(tmp_path))
+    (run,), _ = collect(Surroundings([str(tmp_path)], {}, "", ""), Window())
+    assert len(run.calls) == 10
+    assert run.shape is not None
+    assert set(run.shape.as_json()) == set(WORKED)
+
+
+def test_odd_values_in_a_rollout_do_not_stop_the_reading(tmp_path: Path) -> None:
+    log = Log()
+    log.codex("session_meta", id=SESSION, cwd="/x", cli_version="0.169.0", model_provider="openai")
+    for odd in ODD:
+        for field in ("type", "name", "arguments", "call_id", "action", "input"):
+            log.codex("response_item", **{"type": "function_call", "name": "shell", "call_id": "c", field: odd})
+        log.codex("event_msg", type="task_started", turn_id=odd)
+        log.codex("event_msg", type=odd, mark="function_call")
+    log.codex("token_usage_record", response_id="r", usage={"input_tokens": 1, "output_tokens": 1})
+    log.write(tmp_path / ".codex" / "sessions" / f"rollout-2026-10-01T12-00-00-{SESSION}.jsonl")
+    (run,), _ = collect(Surroundings([str(tmp_path)], {}, "", ""), Window())
+    assert len(run.calls) == 1
+    assert run.shape is not None
 
 
 def test_an_agent_whose_log_is_not_looked_at_has_no_shape() -> None:
