@@ -1,4 +1,4 @@
-"""The three things that the Action does: begin (main), finish (post), look (collect). All branching is here."""
+"""What the Action does: begin (main), finish (post), look (for people). `begin` asks relay.py for its other modes."""
 
 from __future__ import annotations
 
@@ -10,31 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import record
+import started
 import summary
-from collect import AGENTS, VARIABLES, collect, find
+from collect import AGENTS, collect
 from collect.calls import AgentRun
-from collect.files import Budget, tail_digest
 from collect.places import Surroundings
-from collect.window import UNTOUCHED_US, Window
-from runner import commits, event, inputs, memory
-from runner.commands import append, put, say
+from collect.window import Window
+from runner import inputs, memory
+from runner.commands import append, fail, put, say
+from runner.token import lacking
 
 OPENING_S = 2.5
-SNAPSHOT_S = 1.0
-SNAPSHOT_FILES = 5000
 SENDING_S = 10.0
-COLLECTING_S = 20.0
-HOMES = ("HOME", "USERPROFILE")
-MACHINES_TEMPORARY = "/tmp"  # noqa: S108 - fixed by agents that keep their logs there
 KEPT_FOR_SENDING = {"https_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
-FORK = (
-    "GitHub gives workflows of pulls from forks no OIDC token, so this job's agents are not recorded. "
-    "That is as it should be; do not use pull_request_target to change it."
-)
-NO_PERMISSION = (
-    "This job's agents are not recorded, because the job has no OIDC token. "
-    "Add to the job, or to the workflow: permissions: id-token: write"
-)
 
 
 class Outcome(NamedTuple):
@@ -45,72 +33,57 @@ class Outcome(NamedTuple):
 
 
 def begin(environ: Mapping[str, str]) -> int:
-    """Check the inputs, tag the job, remember how it stood and tell the server that it began."""
+    """Check the inputs and do what the mode asks for at this place in the job."""
     started_us = time.time_ns() // 1000
     strict = False
     try:
         strict = inputs.strict(environ)
-        _remember_interpreter(environ, strict)
-        return _begin(environ, inputs.read(environ, AGENTS), started_us)
+        return _begin(environ, inputs.mode(environ), strict, started_us)
     except inputs.Wrong as mistake:
-        return _fail(strict, f"This job's agents are not recorded: {mistake}.")
+        return fail(strict, f"This job's agents are not recorded: {mistake}.")
     except Exception as problem:  # noqa: BLE001 - a meter must not break the job
-        return _fail(strict, f"This job's agents are not recorded: an unexpected {type(problem).__name__}.")
+        return fail(strict, f"This job's agents are not recorded: an unexpected {type(problem).__name__}.")
 
 
-def _remember_interpreter(environ: Mapping[str, str], strict: bool) -> None:
-    state = environ.get("GITHUB_STATE", "")
-    put(state, "python", os.path.realpath(sys.executable))
-    put(state, "strict", str(strict).lower())
+def _begin(environ: Mapping[str, str], mode: str, strict: bool, started_us: int) -> int:
+    import relay  # noqa: PLC0415 - only this phase needs it
+
+    if mode == "collect":
+        return relay.collect(environ, strict)
+    if mode == "send":
+        import forward  # noqa: PLC0415 - loads TLS
+
+        return forward.send(environ, inputs.read_sending(environ))
+    given = inputs.read(environ, AGENTS)
+    values = started.remembered(environ, given, started_us)
+    _tag(environ, values)
+    if mode == "watch":
+        return relay.watch(environ, values)
+    return _record_at_the_end(environ, values)
 
 
-def _begin(environ: Mapping[str, str], given: dict[str, Any], started_us: int) -> int:
+def _tag(environ: Mapping[str, str], values: memory.Memory) -> None:
     from runner import telemetry  # noqa: PLC0415 - only this phase needs it
 
-    pull = event.pull_number(environ)
-    put(environ.get("GITHUB_ENV", ""), telemetry.VARIABLE, telemetry.attributes(environ, given, pull))
-    remembered = memory.Memory(
-        inputs=given,
-        job=record.job_of(environ, given["matrix"], started_us, pull),
-        started_us=started_us,
-        lacking=_lacks_token(environ),
-        places={name: environ[name] for name in (*HOMES, *VARIABLES) if name in environ},
+    pull = values.job.get("pull_number")
+    put(environ.get("GITHUB_ENV", ""), telemetry.VARIABLE, telemetry.attributes(environ, values.inputs, pull))
+
+
+def _record_at_the_end(environ: Mapping[str, str], values: memory.Memory) -> int:
+    """Remember how the job stood, for `post`, and tell the server that it began."""
+    state = environ.get("GITHUB_STATE", "")
+    put(state, "python", os.path.realpath(sys.executable))
+    put(state, "strict", str(values.inputs["strict"]).lower())
+    remembered = values._replace(
+        lacking=lacking(environ),
         sending={name: value for name, value in environ.items() if name.lower() in KEPT_FOR_SENDING},
         token_url=environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
     )
-    memory.keep(environ, remembered, _snapshot(environ, remembered))
+    memory.keep(environ, remembered, started.snapshot(remembered, environ))
     if remembered.lacking:
-        return _fail(given["strict"], remembered.lacking)
+        return fail(values.inputs["strict"], remembered.lacking)
     _open(environ, remembered)
     return 0
-
-
-def _lacks_token(environ: Mapping[str, str]) -> str:
-    if environ.get("ACTIONS_ID_TOKEN_REQUEST_URL") and environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
-        return ""
-    return FORK if event.is_fork(environ) else NO_PERMISSION
-
-
-def _snapshot(environ: Mapping[str, str], values: memory.Memory) -> dict[str, object]:
-    """The logs that are there already (a restored cache, a machine of one's own), and the branch tips."""
-    found = find(_surroundings(values, environ), list(AGENTS), Budget(SNAPSHOT_S), [])
-    recent = [file for _, file in found if file.changed_us >= values.started_us - UNTOUCHED_US]
-    recent.sort(key=lambda file: file.changed_us, reverse=True)
-    until = time.monotonic() + SNAPSHOT_S
-    known = {f.path: [f.size, tail_digest(f.path, f.size)] for f in recent[:SNAPSHOT_FILES] if time.monotonic() < until}
-    return {"known": known, "tips": sorted(set(commits.tips(environ.get("GITHUB_WORKSPACE", "")).values()))}
-
-
-def _surroundings(values: memory.Memory, environ: Mapping[str, str]) -> Surroundings:
-    """Places as they were when the job began, and as they are named now: an agent's action may set its own."""
-
-    def every(*names: str) -> list[str]:
-        given = (source.get(name, "") for source in (values.places, environ) for name in names)
-        return list(dict.fromkeys(path for path in given if os.path.isabs(path)))
-
-    variables = {name: every(name) for name in VARIABLES}
-    temporary, workspace = environ.get("RUNNER_TEMP", ""), environ.get("GITHUB_WORKSPACE", "")
-    return Surroundings(every(*HOMES), variables, temporary, workspace, MACHINES_TEMPORARY)
 
 
 def _open(environ: Mapping[str, str], values: memory.Memory) -> None:
@@ -132,36 +105,22 @@ def finish(environ: Mapping[str, str]) -> int:
     try:
         return _finish(environ, values)
     except Exception as problem:  # noqa: BLE001 - a meter must not break the job
-        return _fail(
+        return fail(
             values.inputs["strict"], f"This job's agents were not recorded: an unexpected {type(problem).__name__}."
         )
 
 
 def _finish(environ: Mapping[str, str], values: memory.Memory) -> int:
-    start = memory.recall_start(values)
-    ended_us = time.time_ns() // 1000
-    window = Window(values.started_us, ended_us, _known(start))
-    runs, notices = collect(_surroundings(values, environ), window, values.inputs["agents"], COLLECTING_S)
-    if start is None:
-        notices.append("the notes from the job's start are gone; only times tell what is new")
-    made = commits.made(environ.get("GITHUB_WORKSPACE", ""), _tips(start), values.started_us // 1_000_000)
-    outcome = _record(environ, values, record.closed(values.job, values.inputs, runs, notices, made, ended_us))
+    found = started.since(environ, values)
+    runs, notices = found.runs, found.notices
+    body = record.closed(values.job, values.inputs, runs, notices, found.commits, found.ended_us)
+    outcome = _record(environ, values, body)
     _show(environ, runs, outcome, notices)
     if outcome.problem and outcome.problem != values.lacking:  # `main` told what was lacking
-        return _fail(values.inputs["strict"], outcome.problem)
+        return fail(values.inputs["strict"], outcome.problem)
     if notices:
         say("notice", "; ".join(notices) + ".")
     return 0
-
-
-def _known(start: Mapping[str, object] | None) -> dict[str, tuple[int, str]]:
-    known = start.get("known") if start else None
-    return {path: (entry[0], entry[1]) for path, entry in known.items()} if isinstance(known, dict) else {}
-
-
-def _tips(start: Mapping[str, object] | None) -> set[str]:
-    tips = start.get("tips") if start else None
-    return set(map(str, tips)) if isinstance(tips, list) else set()
 
 
 def _record(environ: Mapping[str, str], values: memory.Memory, body: bytes) -> Outcome:
@@ -181,27 +140,8 @@ def _record(environ: Mapping[str, str], values: memory.Memory, body: bytes) -> O
 def _show(environ: Mapping[str, str], runs: Sequence[AgentRun], outcome: Outcome, notices: list[str]) -> None:
     answer = outcome.answer
     append(environ.get("GITHUB_STEP_SUMMARY", ""), summary.markdown(runs, answer, outcome.problem, notices))
-    for name, value in _outputs(runs, answer or {}).items():
+    for name, value in summary.outputs(runs, answer).items():
         put(environ.get("GITHUB_OUTPUT", ""), name, value[:256])
-
-
-def _outputs(runs: Sequence[AgentRun], answer: Mapping[str, object]) -> dict[str, str]:
-    sums = summary.totals(runs)
-    return {
-        "status": str(answer.get("status", "recorded")) if answer else "not-sent",
-        "record-id": str(answer.get("record_id", "")),
-        "cost-usd": summary.usd(answer.get("cost_nano_usd")) if answer.get("show_money") is True else "",
-        "agent-runs": str(sums["agent_runs"]),
-        "model-calls": str(sums["model_calls"]),
-        "input-tokens": str(sums["input"]),
-        "output-tokens": str(sums["output"]),
-    }
-
-
-def _fail(strict: bool, sentence: str) -> int:
-    """One sentence, and a failed step only for who asked for it."""
-    say("error" if strict else "notice", sentence)
-    return 1 if strict else 0
 
 
 def look(arguments: list[str]) -> int:

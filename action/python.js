@@ -4,7 +4,8 @@ const { spawnSync } = require("node:child_process");
 const path = require("node:path");
 
 const TOO_OLD = 79; // main.py's exit code on a Python that is too old
-const SECONDS = { main: 20, post: 60 }; // a last resort: Python keeps budgets that are far smaller
+// A last resort: Python keeps budgets that are far smaller. `collect` and `send` do their work in `main`.
+const SECONDS = { main: 20, post: 60, collect: 60, send: 300 };
 const KEPT = /^(GITHUB_|RUNNER_|STATE_|ACTIONS_ID_TOKEN_REQUEST_|SYSTEMROOT$|HOME$|USERPROFILE$|TZ$)/i;
 // The VARIABLES of the formats in collect/: they say where agents keep their logs. A test compares the two.
 const PLACES = [
@@ -46,6 +47,7 @@ function end(strict, sentence) {
 }
 
 exports.run = (phase) => {
+  const seconds = (phase === "main" && SECONDS[process.env.INPUT_MODE]) || SECONDS[phase];
   const strict = (phase === "main" ? process.env["INPUT_FAIL-ON-ERROR"] : process.env.STATE_strict) === "true";
   const found = candidates(phase);
   for (const [program, ...first] of found) {
@@ -53,7 +55,7 @@ exports.run = (phase) => {
     const env = environment(phase);
     // On Windows the search for a program uses the child's PATH; elsewhere the parent's.
     if (phase === "main") env.PATH = process.env.PATH || process.env.Path || "";
-    const child = spawnSync(program, argv, { stdio: "inherit", env, shell: false, timeout: SECONDS[phase] * 1000 });
+    const child = spawnSync(program, argv, { stdio: "inherit", env, shell: false, timeout: seconds * 1000 });
     if (child.error && child.error.code === "ETIMEDOUT")
       return end(strict, "This job's agents were not recorded: recording took too long.");
     if (child.status === 0 || child.status === 1) return void (process.exitCode = child.status);

@@ -25,13 +25,14 @@ def closed(
     notices: Sequence[str],
     commits: Sequence[str],
     ended_us: int,
+    relayed: bool = False,
 ) -> bytes:
     """The record of what the job's agents did. When it is too large for the server, runs lose calls and say so."""
     ended: dict[str, object] = {**job, "ended_at": instant(ended_us)}
     if commits:
         ended["commits_made"] = list(commits)
     while True:
-        body = _body("closed", ended, inputs, [run.as_json() for run in runs], notices)
+        body = _body("closed", ended, inputs, [run.as_json() for run in runs], notices, relayed)
         largest = max(runs, key=lambda run: len(run.calls), default=None)
         if len(body) <= BODY_LIMIT or largest is None or not largest.calls:
             return body
@@ -51,12 +52,18 @@ def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int |
     return job
 
 
+def run_of(environ: Mapping[str, str]) -> dict[str, int]:
+    """Which workflow run and attempt this is: a record that another job sends must be of the sender's."""
+    return {"run_id": int(environ["GITHUB_RUN_ID"]), "run_attempt": int(environ["GITHUB_RUN_ATTEMPT"])}
+
+
 def _body(
     phase: str,
     job: dict[str, object],
     inputs: Mapping[str, object],
     runs: list[dict[str, object]],
     notices: Sequence[str],
+    relayed: bool = False,
 ) -> bytes:
     tags: dict[str, object] = {"purpose": inputs["purpose"]}
     if inputs["team"]:
@@ -71,6 +78,8 @@ def _body(
         "tags": tags,
         "agent_runs": runs,
     }
+    if relayed:
+        body["relayed"] = True
     if notices:
         body["notices"] = [notice[:256] for notice in notices[:20]]
     return json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()

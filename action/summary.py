@@ -32,6 +32,60 @@ def totals(runs: Sequence[AgentRun]) -> dict[str, int]:
     }
 
 
+def outputs(runs: Sequence[AgentRun], answer: Mapping[str, object] | None) -> dict[str, str]:
+    """The outputs of a step that recorded these runs, or tried to: then there is no answer."""
+    sums, given = totals(runs), answer or {}
+    return {
+        "status": str(given.get("status", "recorded")) if answer else "not-sent",
+        "record-id": str(given.get("record_id", "")),
+        "cost-usd": usd(given.get("cost_nano_usd")) if given.get("show_money") is True else "",
+        "agent-runs": str(sums["agent_runs"]),
+        "model-calls": str(sums["model_calls"]),
+        "input-tokens": str(sums["input"]),
+        "output-tokens": str(sums["output"]),
+    }
+
+
+def answered(answers: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """The outputs of a step that sent other jobs' records: sums over what the server answered."""
+    runs = [run for answer in answers for run in _runs(answer)]
+    costs = [answer.get("cost_nano_usd") for answer in answers if answer.get("show_money") is True]
+    known = len(costs) == len(answers) and all(type(cost) is int for cost in costs)
+    return {
+        "record-id": ",".join(text(answer.get("record_id"), 64) for answer in answers)[:4096],
+        "cost-usd": usd(sum(costs)) if known and costs else "",  # type: ignore[arg-type]
+        "agent-runs": str(len(runs)),
+        "model-calls": str(_sum(runs, "model_calls")),
+        "input-tokens": str(_sum(runs, "input_tokens")),
+        "output-tokens": str(_sum(runs, "output_tokens")),
+    }
+
+
+def relayed(sent: Sequence[tuple[str, Mapping[str, object]]], problems: Sequence[str]) -> str:
+    """The step summary of a job that sent other jobs' records: one row for each, by the name of its job."""
+    money = any(answer.get("show_money") is True for _, answer in sent)
+    head = ["Job", "Agent runs", "Calls", "Output", *(["Cost"] if money else []), "Record"]
+    lines = ["### AI agents in this workflow run", ""]
+    if sent:
+        lines += ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 2) + " --- |"]
+    for job, answer in sent[:ROWS_LIMIT]:
+        runs = _runs(answer)
+        cells = [code(job, 60), f"{len(runs):,}", f"{_sum(runs, 'model_calls'):,}", f"{_sum(runs, 'output_tokens'):,}"]
+        cells += [dollars(answer.get("cost_nano_usd"))] if money else []
+        lines.append("| " + " | ".join([*cells, code(str(answer.get("status", "")), 20)]) + " |")
+    lines += [f"\nand {len(sent) - ROWS_LIMIT} more"] if len(sent) > ROWS_LIMIT else []
+    return "\n".join([*lines, "", *(f"* {code(problem, 400)}" for problem in problems)]) + "\n\n"
+
+
+def _runs(answer: Mapping[str, object]) -> list[dict[str, object]]:
+    listed = answer.get("agent_runs")
+    return [run for run in listed if isinstance(run, dict)] if isinstance(listed, list) else []
+
+
+def _sum(runs: Sequence[Mapping[str, object]], name: str) -> int:
+    return sum(value for value in (run.get(name) for run in runs) if type(value) is int)
+
+
 def markdown(
     runs: Sequence[AgentRun], answer: Mapping[str, object] | None, problem: str, notices: Sequence[str]
 ) -> str:
@@ -43,7 +97,7 @@ def markdown(
     if not runs:
         lines += ["No agent run was found.", ""]
     else:
-        lines += _table(runs, costs)
+        lines += [*_table(runs, costs), *_work(runs)]
     lines += _facts(answer)
     lines += [f"* {code(notice)}" for notice in notices]
     return "\n".join(lines) + "\n\n"
@@ -64,6 +118,16 @@ def _table(runs: Sequence[AgentRun], costs: Mapping[tuple[str, str], str]) -> li
     if len(runs) > ROWS_LIMIT:
         lines.append(f"\nand {len(runs) - ROWS_LIMIT} more")
     return [*lines, ""]
+
+
+def _work(runs: Sequence[AgentRun]) -> list[str]:
+    """What the agents did, in one line, as far as their logs tell."""
+    told = [run.shape.as_json() for run in runs if run.shape]
+    calls = sum(sum(shape["tool_calls"].values()) for shape in told)
+    if not calls:
+        return []
+    repeated, failed = (sum(shape[name] for shape in told) for name in ("repeated_requests", "failed_tool_calls"))
+    return [f"{calls:,} tool calls, of which {repeated:,} asked the same again and {failed:,} failed.", ""]
 
 
 def _models(run: AgentRun) -> str:

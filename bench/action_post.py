@@ -18,6 +18,7 @@ from typing import Any
 ACTION = Path(__file__).resolve().parents[1] / "action"
 SIZE = 10_000_000
 RUNS = 5
+TEXT = 'if name == "main":\n    raise Error("what a file holds, with quotes")\n    return the_value_of(name)\n'
 # Run in a process of its own, so that the operating system's figures are those of `post` alone.
 MEASURE = """
 import json, resource, subprocess, sys
@@ -69,17 +70,16 @@ def transcript(session: str, start: datetime, size: int) -> bytes:
             "id": f"msg_{session[:8]}{turn}", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
             "stop_reason": "tool_use", "usage": usage,
         }  # fmt: skip
+        text: dict[str, object] = {"type": "text", "text": TEXT * 3}
+        given = {"file_path": f"/home/runner/work/w/w/{turn % 40}.py", "new_string": TEXT * 3}
+        tool: dict[str, object] = {"type": "tool_use", "id": f"toolu_{turn}", "name": "Edit", "input": given}
+        result = {"tool_use_id": f"toolu_{turn - 1}", "type": "tool_result", "is_error": turn % 20 == 0}
         made: list[dict[str, object]] = [
-            {"type": "user", "message": {"role": "user", "content": "x" * 6000}, **shared},
-            {"type": "api-request-blob", "message": {"role": "user", "content": "y" * 9000}, **shared},
+            {"type": "user", "message": {"role": "user", "content": [{**result, "content": TEXT * 60}]}, **shared},
+            {"type": "api-request-blob", "message": {"role": "user", "content": [{**result, "content": TEXT * 90}]}},
             *(
-                {
-                    "type": "assistant",
-                    "requestId": f"req_{turn}",
-                    "message": {**message, "content": "z" * 300},
-                    **shared,
-                }
-                for _ in range(3)
+                {"type": "assistant", "requestId": f"req_{turn}", "message": {**message, "content": [block]}, **shared}
+                for block in (text, text, tool)
             ),
         ]
         lines += [json.dumps(line, separators=(",", ":")) + "\n" for line in made]

@@ -9,6 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .shape import Shape
 
 COUNT_LIMIT = 10**12
 CALLS_LIMIT = 50_000  # of one agent run, as the record's schema says
@@ -83,6 +87,7 @@ class AgentRun:
         self._doubts: dict[str, str] = {}  # how complete, by the reason
         self.reported_cost_usd = ""
         self.calls: list[Call] = []
+        self.shape: Shape | None = None  # of the work, where the log tells
 
     @property
     def completeness(self) -> str:
@@ -127,6 +132,7 @@ class AgentRun:
             "session": self.session,
             "completeness": self.completeness,
             **{name: value for name, value in optional.items() if value},
+            **({"shape": self.shape.as_json()} if self.shape else {}),
             "calls": [call.as_json() for call in self.calls],
         }
 

@@ -30,9 +30,11 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from . import claude_steps
 from .calls import Call, Refused, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
+from .shape import Shape, Step, Steps, fresh_steps
 from .sources import BROKEN, CUT, LONG, Gathered, is_json, lines_until_broken, session_of_path
 
 AGENT = "claude-code"
@@ -44,9 +46,11 @@ UNFINISHED = "an answer in the log has no end"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 Key = tuple[str, str]
-_MARKED = re.compile(rb'"(?:usage"|cost-state"|api-request"|type": ?"user")')  # what `_take` may do something about
+# What `_take` may do something about.
+_MARKED = re.compile(rb'"(?:usage"|cost-state"|api-request"|api_error"|type": ?"user")')
 # A line that says early, behind plain values, that it is a user's. No writer names a key twice.
 _OF_USER = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"user",')
+_HEAD = 300  # of a line, where its type stands
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _MARKS = ("sessionId", "parentUuid", "leafUuid", "messageId")
 
@@ -91,6 +95,8 @@ class Transcript:
         self.problems: list[tuple[int, bytes, str]] = []  # offset, of the line its time, sentence
         self.open_turn: tuple[int, bytes] | None = None
         self.unfinished: dict[Key, int] = {}
+        self.steps = Steps()
+        self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
         self.latest: tuple[object, Key, object] = (None, ("", ""), None)  # the response that the last line was of
 
     @property
@@ -115,8 +121,11 @@ def read(files: Iterable[LogFile], gathered: Gathered) -> None:
     for transcript in transcripts:
         sessions.setdefault(transcript.session, []).append(transcript)
     before = {key for transcript in transcripts for key in transcript.old}
+    fresh = fresh_steps([(transcript.steps, transcript.file) for transcript in transcripts], gathered.window)
+    done = {id(transcript): steps for transcript, steps in zip(transcripts, fresh)}
     for session, parts in sessions.items():
         _tell(Session(session, parts, owners, owning), owners, before, gathered)
+        _tell_shape(session, parts, [step for part in parts for step in done[id(part)]], gathered)
 
 
 def _whole_sessions(files: list[LogFile], gathered: Gathered) -> Iterator[LogFile]:
@@ -167,6 +176,9 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
             made.problems.append((offset, _stamp(line), BROKEN))
     elif _asks(line):
         made.open_turn = (offset, line)
+        claude_steps.take_line(made.steps, offset, line)
+    elif b'"api_error"' in line[:_HEAD]:
+        claude_steps.take_retry(made.steps, offset, line)
 
 
 def _may_hold_usage(line: bytes) -> bool:
@@ -207,8 +219,10 @@ def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> N
     record = mapping(found)
     if record.get("type") == "cost-state":
         made.costs.append(_cost_state(made, offset, record))
-    elif record.get("type") == "user" and record.get("isMeta") is not True:  # a tool's result may hold usage too
-        made.open_turn = (offset, line)
+    elif record.get("type") == "user":  # a tool's result may hold usage too
+        claude_steps.take_line(made.steps, offset, line)
+        if record.get("isMeta") is not True:
+            made.open_turn = (offset, line)
     elif record.get("type") == "assistant":
         made.open_turn = None
         if not made.session:
@@ -216,7 +230,10 @@ def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> N
             made.workdir = text(record.get("cwd"), 4096)
         if record.get("version") != made.version:
             made.version = label(record.get("version")) or made.version
-        _take_answer(made, offset, record, mapping(record.get("message")))
+        message = mapping(record.get("message"))
+        _take_answer(made, offset, record, message)
+        if made.latest[1] in made.calls:
+            claude_steps.take_answer(made.steps, offset, made.calls[made.latest[1]].at_us, message)
 
 
 def _take_answer(made: Transcript, offset: int, record: dict[str, object], message: dict[str, object]) -> None:
@@ -237,6 +254,8 @@ def _take_call(made: Transcript, record: dict[str, object], message: dict[str, o
     """Count a response, or replace what an earlier block of it said; the earliest block tells its time."""
     call = call_of(message, microseconds(record.get("timestamp")))
     call.subagent = record.get("isSidechain") is True
+    if call.subagent:
+        made.subagent_of[call.id] = text(record.get("agentId"), 128)
     key = (call.id, text(record.get("requestId"), 128))
     earlier = made.calls.get(key)
     if earlier:
@@ -352,6 +371,15 @@ def _tell(session: Session, owners: dict[Key, Transcript], before: set[Key], gat
     run.workdir_sha256 = digest(workdir) if workdir else ""
     if new and session.comparable:
         run.reported_cost_usd = _reported(session, new)
+
+
+def _tell_shape(name: str, parts: list[Transcript], steps: list[Step], gathered: Gathered) -> None:
+    """What the session's agents did in this job, where it made a call."""
+    run = gathered.runs.get((AGENT, word(name)))
+    if run and (run.calls or steps):
+        agents = {part.subagent_of.get(call.id) for part in parts for call in run.calls if call.subagent}
+        run.shape = run.shape or Shape(reads=True, retries=True)
+        run.shape.add(steps, (key for part in parts for key in part.steps.failed), len(agents - {None, ""}))
 
 
 def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:

@@ -31,9 +31,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from . import codex_steps
 from .calls import LOWER_BOUND, Call, Refused, content_id, count, digest, label, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
+from .shape import Shape, Step, Steps, fresh_steps
 from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
 
 AGENT = "codex"
@@ -47,7 +49,10 @@ LOST = "Codex counted more tokens than its log holds"
 _OPENAI = re.compile(r"(gpt|chatgpt|codex|o[1-9])([-.\d]|$)", re.IGNORECASE)
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _HEAD = 240
-_MARKS = (b'"session_meta"', b'"turn_context"', b'"task_started"', b'"task_complete"', b'"turn_aborted"')
+_MARKS = (
+    b'"session_meta"', b'"turn_context"', b'"task_started"', b'"task_complete"', b'"turn_aborted"',
+    *codex_steps.MARKS,
+)  # fmt: skip
 _FIELDS = (
     "input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens",
 )  # fmt: skip
@@ -83,6 +88,7 @@ class Rollout:
         self.problems: list[tuple[int, bytes, str]] = []
         self.open_turn: tuple[int, bytes] | None = None
         self.lacks_writes = False
+        self.steps = Steps()
 
 
 def read(files: Iterable[LogFile], gathered: Gathered) -> None:
@@ -124,6 +130,9 @@ def _rollout(file: LogFile) -> Rollout:
             _take_broken(made, offset, line)
         elif _matters(line):
             _take(made, offset, line)
+        elif codex_steps.OUTPUT in line[:_HEAD]:
+            codex_steps.take_output(made.steps, line)
+    codex_steps.settle_turns(made.steps, made.subagent)
     made.thread = made.thread or session_of_path(file.path)
     return made
 
@@ -155,6 +164,7 @@ def _take(made: Rollout, offset: int, line: bytes) -> None:
         if kind == "event_msg":
             kind = payload.get("type")
         _dispatch(made, offset, line, str(kind), record, payload)
+        codex_steps.take(made.steps, offset, str(kind), record, payload)
     except Refused:
         made.problems.append((offset, line[:4096], BROKEN))
 
@@ -253,7 +263,12 @@ def _tell_all(touched: list[Rollout], rollouts: dict[str, Rollout], gathered: Ga
         for offset, call, _ in rollout.calls
         if offset < rollout.file.old_size or rollout not in touched
     }
-    for rollout in sorted(touched, key=lambda each: (_depth(each, rollouts), each.file.path)):
+    everything = {id(each): each for each in (*rollouts.values(), *touched)}.values()
+    ordered = sorted(everything, key=lambda each: (_depth(each, rollouts), each.file.path))
+    steps = fresh_steps([(each.steps, each.file) for each in ordered], gathered.window)
+    for rollout, done in zip(ordered, steps):
+        if rollout not in touched:
+            continue
         copied = _pairs_of_ancestors(rollout, rollouts)
         calls = []
         for offset, call, pair in rollout.calls:
@@ -262,7 +277,7 @@ def _tell_all(touched: list[Rollout], rollouts: dict[str, Rollout], gathered: Ga
                 calls.append(call)
             if pair not in copied:
                 taken.add(call.id)
-        _tell(rollout, calls, gathered)
+        _tell(rollout, calls, done, gathered)
 
 
 def _lineage(rollout: Rollout, rollouts: dict[str, Rollout]) -> Iterator[Rollout]:
@@ -281,12 +296,15 @@ def _pairs_of_ancestors(rollout: Rollout, rollouts: dict[str, Rollout]) -> set[t
     return {pair for each in _lineage(rollout, rollouts) for _, _, pair in each.calls if pair}
 
 
-def _tell(rollout: Rollout, calls: list[Call], gathered: Gathered) -> None:
+def _tell(rollout: Rollout, calls: list[Call], steps: list[Step], gathered: Gathered) -> None:
     doubts = list(dict.fromkeys(_doubts(rollout, gathered)))
     if not calls and not doubts:
         return
     run = gathered.run(AGENT, rollout.session or rollout.thread)
     run.calls += calls
+    if calls or steps:
+        run.shape = run.shape or Shape(reads=False, retries=False)
+        run.shape.add(steps, rollout.steps.failed, int(rollout.subagent and bool(calls)))
     for reason in doubts:
         run.lacks(reason)
     if calls and rollout.lacks_writes:

@@ -20,6 +20,12 @@ def say(kind: str, message: str) -> None:
     sys.stdout.flush()
 
 
+def fail(strict: bool, sentence: str) -> int:
+    """One sentence, and a failed step (exit code 1) only for who asked for it."""
+    say("error" if strict else "notice", sentence)
+    return 1 if strict else 0
+
+
 def put(file: str, name: str, value: str) -> None:
     """Add name and value to one of the runner's files (GITHUB_ENV, GITHUB_STATE, GITHUB_OUTPUT), whatever they hold."""
     delimiter = f"mergemeter_{os.urandom(16).hex()}"

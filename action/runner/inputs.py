@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+MODES = ("record", "watch", "collect", "send")
 PURPOSES = ("author", "review", "triage", "ci-fix", "other")
 LABEL_LIMIT = 256
 TAGS_LIMIT = 20
@@ -24,7 +26,8 @@ def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, objec
     def given(name: str) -> str:
         return environ.get("INPUT_" + name.upper(), "").strip()
 
-    server = server_url(given("server-url"))
+    # A job that only watches sends nothing.
+    server = "" if mode(environ) == "watch" else server_url(given("server-url"))
     return {
         "server_url": server,
         "audience": _label("audience", given("audience")) or server,
@@ -35,6 +38,21 @@ def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, objec
         "strict": strict(environ),
         "matrix": "" if given("matrix") in {"", "null", "{}"} else given("matrix"),
     }
+
+
+def read_sending(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs of a job that sends what others collected."""
+    server = server_url(environ.get("INPUT_SERVER-URL", "").strip())
+    records = environ.get("INPUT_RECORDS", "").strip()
+    if not records:
+        raise Wrong("the input records is empty; it must be the folder of the records to send")
+    audience = _label("audience", environ.get("INPUT_AUDIENCE", "").strip())
+    return {"server_url": server, "audience": audience or server, "records": records, "strict": strict(environ)}
+
+
+def mode(environ: Mapping[str, str]) -> str:
+    """What this step is to do."""
+    return _one_of("mode", environ.get("INPUT_MODE", "").strip() or "record", MODES)
 
 
 def strict(environ: Mapping[str, str]) -> bool:

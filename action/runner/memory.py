@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from runner.commands import put
 
 STATE = "memory"
+HANDED_ON = "start"
 
 
 class Memory(NamedTuple):
@@ -32,7 +33,17 @@ class Memory(NamedTuple):
 
 
 def keep(environ: Mapping[str, str], memory: Memory, start: dict[str, object]) -> None:
-    """Remember values in the state, and the start's long lists in a file beside it."""
+    """Remember values in the state of this step, for its `post`."""
+    put(environ.get("GITHUB_STATE", ""), STATE, noted(environ, memory, start))
+
+
+def hand_on(environ: Mapping[str, str], memory: Memory, start: dict[str, object]) -> None:
+    """Remember values in an output of this step, which no later step can change, for an input of another one."""
+    put(environ.get("GITHUB_OUTPUT", ""), HANDED_ON, noted(environ, memory, start))
+
+
+def noted(environ: Mapping[str, str], memory: Memory, start: dict[str, object]) -> str:
+    """The values as text, once the start's long lists are in a file beside it."""
     content = json.dumps(start).encode()
     path = os.path.join(environ.get("RUNNER_TEMP") or ".", f"mergemeter-{os.urandom(8).hex()}.json")
     try:
@@ -42,13 +53,13 @@ def keep(environ: Mapping[str, str], memory: Memory, start: dict[str, object]) -
     except OSError:
         path = ""
     remembered = memory._replace(start_file=path, start_sha256=hashlib.sha256(content).hexdigest())
-    put(environ.get("GITHUB_STATE", ""), STATE, json.dumps(remembered._asdict()))
+    return json.dumps(remembered._asdict())
 
 
-def recall(environ: Mapping[str, str]) -> Memory | None:
-    """What `main` remembered, or None when it did not get that far."""
+def recall(environ: Mapping[str, str], name: str = "STATE_" + STATE) -> Memory | None:
+    """What was remembered, from the state or from an input; None when it did not get that far."""
     try:
-        return Memory(**json.loads(environ.get("STATE_" + STATE, "")))
+        return Memory(**json.loads(environ.get(name, "")))
     except (ValueError, TypeError):
         return None
 

@@ -39,6 +39,7 @@ class ReportedRun:
     completeness_reason: str
     reported_cost: NanoUsd | None
     calls: Sequence[ModelCall]
+    shape: Mapping[str, Any] | None  # counts of what the agent did, as the schema has them; None: not told
     body_sha256: str
 
 
@@ -47,6 +48,8 @@ class JobReport:
     """What a job's opening or closing record says."""
 
     closed: bool
+    relayed: bool  # sent by another job of the same workflow run
+    run: tuple[int | None, int | None]  # id and attempt of the workflow run that the record says it was made in
     job_name: str
     matrix: str
     started_at: datetime
@@ -64,8 +67,12 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
     closed = body["phase"] == "closed"
     if body["agent_runs"] and not closed:
         raise ReportRefusedError("/agent_runs", "An opening record has no agent runs yet.")
+    if "relayed" in body:
+        _check_relayed(job, closed)
     return JobReport(
         closed=closed,
+        relayed="relayed" in body,
+        run=(job.get("run_id"), job.get("run_attempt")),
         job_name=job["name"],
         matrix=job.get("matrix", ""),
         started_at=_instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
@@ -76,6 +83,15 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
         labels=tags.get("labels", {}),
         agent_runs=_agent_runs(body["agent_runs"], now),
     )
+
+
+def _check_relayed(job: Mapping[str, Any], closed: bool) -> None:
+    """What is sent for another job must say which one, and of which run."""
+    if not closed:
+        raise ReportRefusedError("/phase", "Only a closing record can be sent for another job.")
+    for name in ("name", "run_id", "run_attempt"):
+        if not job.get(name):
+            raise ReportRefusedError(f"/job/{name}", "A record sent for another job must say it.")
 
 
 def _agent_runs(listed: Sequence[Mapping[str, Any]], now: datetime) -> list[ReportedRun]:
@@ -99,8 +115,21 @@ def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
         completeness_reason=run.get("completeness_reason", ""),
         reported_cost=None if cost is None else nano_usd(Decimal(cost)),
         calls=[_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
+        shape=_shape(run.get("shape"), path),
         body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
     )
+
+
+def _shape(shape: Mapping[str, Any] | None, path: str) -> Mapping[str, Any] | None:
+    """The shape as it came, unless a part is more than its whole."""
+    calls = (shape or {}).get("tool_calls")
+    if shape is None or calls is None:
+        return shape
+    most = {name: sum(calls.values()) for name in ("repeated_requests", "failed_tool_calls")}
+    for name, whole in {**most, "repeated_reads": calls["read"]}.items():
+        if shape.get(name, 0) > whole:
+            raise ReportRefusedError(f"{path}/shape/{name}", "There are more of these than tool calls of their kind.")
+    return shape
 
 
 def _call(call: Mapping[str, Any], bounds: tuple[datetime, datetime], path: str, number: int) -> ModelCall:

@@ -15,6 +15,13 @@ class Completeness(StrEnum):
     MISSING = "missing"  # the agent ran, or may have, and left nothing
 
 
+class Provenance(StrEnum):
+    """Whose signed token an agent run's record came with."""
+
+    JOB = "job"  # of the job that it ran in
+    RELAYED = "relayed"  # of another job of the same workflow run, which vouches for who and where
+
+
 class Purpose(StrEnum):
     AUTHOR = "author"
     REVIEW = "review"

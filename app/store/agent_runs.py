@@ -55,6 +55,8 @@ REVISED = Raw("UPDATE agent_run SET revisions = revisions + 1 WHERE account_id =
 
 def job_key(claims: Claims, report: JobReport) -> str:
     """What tells jobs of one run attempt apart: signed where the token has it, else as claimed."""
+    if report.relayed:
+        return f"relayed:{report.job_name}:{report.matrix}"
     if claims.check_run_id is not None:
         return f"check_run:{claims.check_run_id}"
     return f"job:{report.job_name}:{report.matrix}"
@@ -117,6 +119,8 @@ def lock_job(session: Session, claims: Claims, report: JobReport, now: datetime)
 def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]:
     return {
         **{name: getattr(claims, name) for name in CLAIMED},
+        # These two are of the job that sends, not of the one that the record is about.
+        **({"check_run_id": None, "job_workflow_ref": ""} if report.relayed else {}),
         "id": new_key(),
         "job_key": job_key(claims, report),
         "repository_properties": json.dumps(claims.repository_properties, sort_keys=True),

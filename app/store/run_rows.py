@@ -8,7 +8,7 @@ from app.core.facts import AgentRunKey
 from app.core.money import NanoUsd
 from app.core.reported import JobReport, ReportedRun
 from app.core.tally import Tally
-from app.core.usage import Completeness, ModelCall
+from app.core.usage import Completeness, ModelCall, Provenance
 from app.store.keys import new_key, us
 from app.store.tables import WorkflowJob
 
@@ -59,6 +59,7 @@ def agent_run_row(
         "record_id": record_id,
         "agent": run.agent,
         "agent_version": run.agent_version,
+        "provenance": (Provenance.RELAYED if report.relayed else Provenance.JOB).value,
         "session": run.session,
         "team": report.team,
         "purpose": report.purpose.value,
@@ -84,6 +85,7 @@ def agent_run_row(
         "reported_cost_nano_usd": run.reported_cost,
         "price_list": price_list,
         "body_sha256": run.body_sha256,
+        "shape": None if run.shape is None else json.dumps(run.shape, sort_keys=True),
     }
 
 
@@ -106,6 +108,7 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "record_id": record_id,
         "agent": MISSING_AGENT,
         "agent_version": "",
+        "provenance": Provenance.JOB.value,
         "session": missing_session(job.id),
         "team": tags.get("team", ""),
         "purpose": tags.get("purpose", "other"),
@@ -131,4 +134,5 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "reported_cost_nano_usd": None,
         "price_list": price_list,
         "body_sha256": "",
+        "shape": None,
     }

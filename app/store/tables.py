@@ -136,7 +136,7 @@ class WorkflowJob(SQLModel, table=True):
     repository_id: int = _int()
     run_id: int = _int()
     run_attempt: int = _int()
-    job_key: str  # "check_run:<id>" from the token, else "job:<name>:<matrix>" as claimed
+    job_key: str  # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed
     check_run_id: int | None = _int(default=None, nullable=True)
     event_name: str
     ref: str
@@ -205,6 +205,7 @@ class AgentRun(SQLModel, table=True):
     record_id: str
     agent: str
     agent_version: str = ""
+    provenance: str  # Provenance
     session: str
     team: str = ""
     purpose: str = "other"
@@ -230,6 +231,7 @@ class AgentRun(SQLModel, table=True):
     reported_cost_nano_usd: int | None = _int(default=None, nullable=True)
     price_list: str  # e.g. "genai-prices 0.2.3"
     body_sha256: str  # of this agent run's canonical JSON
+    shape: str | None = Field(default=None, sa_type=Text)  # JSON counts of what the agent did; NULL: unknown
     revisions: int = _int(default=0)  # other bodies under the same key: kept in `record`, flagged, not counted
     evidence: str = ""  # "E1" … or "" without a pull
     evidence_note: str = _long()  # one sentence, ours

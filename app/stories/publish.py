@@ -22,7 +22,7 @@ from app.core.report.check import check
 from app.core.report.comment import comment, wanted
 from app.core.report.marker import Kind, marker
 from app.core.report.values import AgentRunLine, Annotation, PullCost
-from app.core.usage import Completeness, Purpose, Tokens
+from app.core.usage import Completeness, Provenance, Purpose, Tokens
 from app.core.workflow_lines import own_workflow
 from app.store.accounts import repository_of
 from app.store.configs import config_of
@@ -246,6 +246,7 @@ def _line(world: World, config: Config, repository: Repository, tied: TiedRun) -
         job_name=job.job_name,
         workflow_path=own_workflow(job.job_workflow_ref or job.workflow_ref, full_name),
         run_url=url,
+        relayed=run.provenance == Provenance.RELAYED,
         unpriced_calls=run.unpriced_calls,
         unpriced_models=tied.unpriced_models,
         calls_counted_elsewhere=run.calls_counted_elsewhere,

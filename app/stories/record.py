@@ -123,12 +123,21 @@ def prepare(world: World, claims: Claims, terms: Terms, body: bytes, parsed: Map
     """
     now = world.now()
     report = read_report(parsed, now)
+    _check_run(claims, report)
     costed = [Costed(run, costs_of(world.prices, terms.config, run.calls)) for run in report.agent_runs]
     if _too_much([each.costs for each in costed]):
         raise RecordRefusedError(422, "counts-implausible", "The counts amount to more than a million dollars.")
     show_money = terms.config.shows_money(terms.public)
     body_sha256 = hashlib.sha256(body).hexdigest()
     return Prepared(claims, report, costed, compressed(body), body_sha256, show_money, now)
+
+
+def _check_run(claims: Claims, report: JobReport) -> None:
+    """A record can speak for the run and the attempt that the token is of, and for no other."""
+    signed = (claims.run_id, claims.run_attempt)
+    if any(told not in (None, ours) for told, ours in zip(report.run, signed, strict=True)):
+        sentence = "The record was made in another workflow run, or another attempt of it, than the job that sends it."
+        raise RecordRefusedError(409, "other-run", sentence)
 
 
 def record(world: World, prepared: Sequence[Prepared]) -> list[Recorded | Exception]:

@@ -196,8 +196,8 @@ def answer_of(recorded: Recorded) -> dict[str, Any]:
 
 
 TOLD = (
-    "agent", "session", "completeness", "model_calls", "calls_counted_elsewhere", "unpriced_calls", "input_tokens",
-    "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
+    "agent", "session", "provenance", "completeness", "model_calls", "calls_counted_elsewhere", "unpriced_calls",
+    "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
     "output_tokens", "reasoning_tokens",
 )  # fmt: skip
 

@@ -54,7 +54,11 @@ def test_the_action_runs_on_a_supported_node_before_and_after_the_job() -> None:
     assert METADATA["runs"] == {"using": "node24", "main": "main.js", "post": "post.js", "post-if": "always()"}
 
 
-@pytest.mark.parametrize("text", examples("yaml"))
+IN_ONE_JOB = [text for text in examples("yaml") if "mode: watch" not in text]
+IN_TWO_JOBS = [text for text in examples("yaml") if "mode: watch" in text]
+
+
+@pytest.mark.parametrize("text", IN_ONE_JOB)
 def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(text: str) -> None:
     workflow: dict[str, Any] = yaml.safe_load(text)
     assert workflow["permissions"]["id-token"] == "write"
@@ -65,6 +69,57 @@ def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(t
         assert set(given) <= set(METADATA["inputs"])
         inputs.read({f"INPUT_{name.upper()}": value for name, value in given.items()}, ("claude-code", "codex"))
         assert all(step.get("uses") != OURS for step in others)
+
+
+@pytest.mark.parametrize("text", IN_TWO_JOBS)
+def test_an_example_in_two_jobs_gives_the_permission_to_the_sending_job_alone(text: str) -> None:
+    workflow: dict[str, Any] = yaml.safe_load(text)
+    agent, sender = workflow["jobs"]["agent"], workflow["jobs"]["record"]
+    assert workflow["permissions"] == {}
+    assert "id-token" not in agent["permissions"]
+    assert sender["permissions"] == {"id-token": "write"}
+    assert sender["needs"] == ["agent"]
+    watch, *_, collect, upload = agent["steps"]
+    assert (watch["uses"], watch["with"]["mode"]) == (OURS, "watch")
+    assert (collect["uses"], collect["with"]["mode"]) == (OURS, "collect")
+    assert collect["if"] == upload["if"] == "always()"
+    called = yaml.safe_load((ROOT / workflow_engine.SENDING).read_text(encoding="utf-8"))
+    if "uses" in sender:
+        assert set(sender["with"]) <= set(called[True]["workflow_call"]["inputs"])
+    else:  # what is written out is what the called workflow does
+        pairs = zip(sender["steps"], called["jobs"]["send"]["steps"], strict=True)
+        for mine, theirs in pairs:
+            assert mine["with"].items() <= {**theirs["with"], "server-url": mine["with"].get("server-url")}.items()
+
+
+@pytest.mark.optional("act")
+@pytest.mark.optional("node")
+@pytest.mark.parametrize(
+    ("number", "scenario"), [(0, "codex-0.169.0/basic"), (1, "claude-code-2.1.330/subagent")], ids=["called", "written"]
+)
+def test_an_example_in_two_jobs_runs(tmp_path: Path, number: int, scenario: str) -> None:
+    """As it stands, but for the server, the agent, whose logs are placed, and GitHub's artifacts, which are folders."""
+    with Server() as server:
+        text = with_logs(IN_TWO_JOBS[number].replace("https://mergemeter.example.com", server.url), scenario)
+        run = workflow_engine.run(
+            workflow_engine.on_this_machine(text, server.environ()),
+            tmp_path,
+            event="pull_request",
+            payload={"pull_request": {"number": 5, "head": {"ref": "x"}}},
+            files=workflow_engine.sending_workflow(server.environ()),
+        )
+    assert run.succeeded, run.output
+    assert run.notices() == []
+    (body,) = server.bodies
+    assert (body["relayed"], body["job"]["name"], body["job"]["pull_number"]) == (True, "agent", 5)
+    assert usage(body["agent_runs"]) == expected(scenario)
+    assert server.tokens == ["Bearer token-1"]
+
+
+def with_logs(text: str, scenario: str) -> str:
+    """An example whose agent is a step that places an agent's logs."""
+    text = re.sub(r"run: npx .*", f"run: {workflow_engine.drop(scenario)}", text)
+    return re.sub(r"uses: anthropics/.*\n( +)with:\n(?:\1  .*\n)+", f"run: {workflow_engine.drop(scenario)}\n", text)
 
 
 @pytest.mark.optional("act")
@@ -84,7 +139,7 @@ def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(t
 def test_an_example_runs(tmp_path: Path, number: int, event: str, payload: dict[str, object], scenario: str) -> None:
     """As it stands, but for what is not on this machine: the server, and the agent, whose logs are placed."""
     with Server() as server:
-        text = examples("yaml")[number].replace("https://mergemeter.example.com", server.url)
+        text = IN_ONE_JOB[number].replace("https://mergemeter.example.com", server.url)
         text = text.replace("${{ vars.METER_URL }}", server.url)
         text = re.sub(r"run: npx .*", f"run: {workflow_engine.drop(scenario)}", text)
         text = re.sub(r"uses: anthropics/.*\n( +)with:\n.*", rf"run: {workflow_engine.drop(scenario)}", text)

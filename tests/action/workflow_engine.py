@@ -17,6 +17,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from tests.action.logs import ACTION, ROOT
 
@@ -61,11 +64,15 @@ def run(
     payload: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     repository: str = "acme/widgets",
+    files: Mapping[str, str] | None = None,
     timeout_s: float = 120,
 ) -> WorkflowRun:
-    """Run one workflow file in a fresh repository below `folder`, with `payload` as the event."""
+    """Run one workflow file in a fresh repository below `folder`, with `payload` as the event.
+
+    `files` are others of the repository, by path.
+    """
     work, home = folder / "repository", folder / "home"
-    _make_repository(work, workflow, repository)
+    _make_repository(work, {**(files or {}), ".github/workflows/agent.yml": workflow}, repository)
     shutil.copytree(ACTION, folder / "release" / "action", ignore=shutil.ignore_patterns("__pycache__"))
     home.mkdir(parents=True, exist_ok=True)
     (folder / "event.json").write_text(json.dumps(payload or {}), encoding="utf-8")
@@ -85,10 +92,10 @@ def _environment(home: Path) -> dict[str, str]:
     return {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(home), "LANG": "C.UTF-8"}
 
 
-def _make_repository(work: Path, workflow: str, repository: str) -> None:
-    folder = work / ".github" / "workflows"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "agent.yml").write_text(workflow, encoding="utf-8")
+def _make_repository(work: Path, files: Mapping[str, str], repository: str) -> None:
+    for path, content in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text(content, encoding="utf-8")
     author = ["-c", "user.name=Octo Cat", "-c", "user.email=octocat@example.com"]
     for arguments in (
         ["init", "--quiet", "--initial-branch", "main"],
@@ -97,6 +104,46 @@ def _make_repository(work: Path, workflow: str, repository: str) -> None:
         [*author, "commit", "--quiet", "--message", "Add the workflow"],
     ):
         subprocess.run(["git", *arguments], cwd=work, check=True, capture_output=True)
+
+
+SENDING = ".github/workflows/send-records.yml"
+UPLOAD = 'mkdir -p "$HOME/artifacts/{name}" && cp -r "{path}/." "$HOME/artifacts/{name}"'
+DOWNLOAD = 'mkdir -p "{path}" && cp -r "$HOME/artifacts/"{pattern} "{path}"'
+
+
+def on_this_machine(text: str, token: Mapping[str, str]) -> str:
+    """A workflow with what GitHub alone has done by hand: artifacts are folders, and a job gets the token's variables
+    when its permissions say so.
+
+    The project's own reusable workflow is the one of this repository.
+    """
+    workflow: dict[Any, Any] = yaml.safe_load(text)
+    workflow["on"] = workflow.pop(True)  # YAML 1.1 takes `on` for a truth value
+    for job in workflow["jobs"].values():
+        if SENDING in job.get("uses", ""):
+            job["uses"] = f"./{SENDING}"
+            continue
+        if "id-token" in job["permissions"]:
+            job["env"] = dict(token)
+        job["steps"] = [_by_hand(step) for step in job["steps"]]
+    return yaml.safe_dump(workflow, sort_keys=False)
+
+
+def sending_workflow(token: Mapping[str, str]) -> dict[str, str]:
+    """The project's reusable workflow, as a file of a repository under test."""
+    return {SENDING: on_this_machine((ROOT / SENDING).read_text(encoding="utf-8"), token)}
+
+
+def _by_hand(step: dict[str, Any]) -> dict[str, Any]:
+    uses = step.get("uses", "")
+    rest: dict[str, Any] = {name: step[name] for name in ("if", "continue-on-error") if name in step}
+    if uses == "$/action":
+        return {**step, "uses": ACTION_NAME}
+    if uses.startswith("actions/upload-artifact@"):
+        return {**rest, "run": UPLOAD.format(**step["with"])}
+    if uses.startswith("actions/download-artifact@"):
+        return {**rest, "run": DOWNLOAD.format(**step["with"])}
+    return step
 
 
 def drop(scenario: str) -> str:

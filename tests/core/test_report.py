@@ -170,6 +170,17 @@ def test_every_gap_is_told() -> None:
         assert sentence in text
 
 
+def test_which_agent_runs_were_relayed_is_told_once_and_in_their_row() -> None:
+    text = comment(pull(run(1, "2"), run(2, "1", relayed=True), run(3, "1", relayed=True)), MARK)
+    assert text.count("`author`, relayed |") == 2
+    sentence = (
+        "Relayed: another job of the workflow run sent the record of 2 agent runs; "
+        "which job it was is claimed, not signed."
+    )
+    assert text.count(sentence) == 1
+    assert "elayed" not in comment(pull(run(1, "2")), MARK)
+
+
 def own(cost: str, listed: str | None, says: str, **changes: Any) -> AgentRunLine:
     at_list = None if listed is None else dollars(listed)
     return run(1, cost, list_cost=at_list, reported_cost=dollars(says), **changes)

@@ -40,6 +40,43 @@ jobs:
         run: {drop}
       - run: {last}
 """
+IN_TWO_JOBS = """\
+name: Agent
+on: [pull_request]
+permissions: {{}}
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    permissions: {{}}
+    steps:
+      - uses: {action}
+        id: mergemeter
+        with:
+          mode: watch
+          team: payments
+          purpose: author
+      - name: The agent
+        run: {drop}
+      - run: test -z "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" && {last}
+      - uses: {action}
+        if: always()
+        with:
+          mode: collect
+          start: ${{{{ steps.mergemeter.outputs.start }}}}
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: mergemeter-${{{{ github.run_attempt }}}}-${{{{ github.job }}}}
+          path: ${{{{ steps.mergemeter.outputs.records }}}}
+  record:
+    needs: [agent]
+    if: always()
+    permissions:
+      id-token: write
+    uses: mergemeter/mergemeter/.github/workflows/send-records.yml@v1
+    with:
+      server-url: {url}
+"""
 CLAUDE, CODEX = "claude-code-2.1.330/subagent", "codex-0.169.0/subagent"
 TOKENS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "reasoning")
 CALLS = (
@@ -65,6 +102,25 @@ def play(org: Organisation, folder: Path, scenario: str, last: str = "true") -> 
     ended = workflow_engine.run(
         text, folder, event="pull_request", payload=run["event"], environ=token, repository=org.repository
     )
+    org.stage.gh.finish_run(run["run_id"], "success" if ended.succeeded else "failure")
+    return pull, ended
+
+
+def play_in_two_jobs(
+    org: Organisation, folder: Path, last: str = "true", run_id: str = ""
+) -> tuple[int, workflow_engine.WorkflowRun]:
+    """The same where the agent's job has no token; with `run_id` its record is made in another workflow run."""
+    drop, action = workflow_engine.drop(CLAUDE), workflow_engine.ACTION_NAME
+    text = IN_TWO_JOBS.format(action=action, url=org.stage.server.url, drop=drop, last=last)
+    org.stage.gh.push(org.repository, "main", {PATH: text})
+    pull = org.open()
+    run = org.stage.gh.start_workflow_run(org.repository, pull=pull, path=PATH)
+    token = {name: value for name, value in run["env"].items() if name.startswith("ACTIONS_ID_TOKEN_")}
+    ended = workflow_engine.run(
+        workflow_engine.on_this_machine(text, token), folder, event="pull_request", payload=run["event"],
+        environ={"GITHUB_RUN_ID": run_id or str(run["run_id"]), "GITHUB_RUN_ATTEMPT": "1"},
+        files=workflow_engine.sending_workflow(token), repository=org.repository,
+    )  # fmt: skip
     org.stage.gh.finish_run(run["run_id"], "success" if ended.succeeded else "failure")
     return pull, ended
 
@@ -176,3 +232,33 @@ def test_a_cancelled_job_is_recorded_all_the_same(acme: Organisation, tmp_path: 
     acme.settle()
     cost = sum(map(claude_cost, claude_calls(home_of(CLAUDE)).values()))
     assert acme.books() == {("usage", 0): -cost, ("pull", pull): cost}
+
+
+@pytest.mark.parametrize("last", ["true", "exit 3"], ids=["succeeding", "failing"])
+def test_an_agents_job_without_a_token_is_recorded_by_another_job(
+    anywhere: Organisation, tmp_path: Path, last: str
+) -> None:
+    pull, ended = play_in_two_jobs(anywhere, tmp_path, last)
+    assert ended.succeeded == (last == "true"), ended.output
+    assert ended.notices() == []
+    anywhere.stage.gh.merge(anywhere.repository, pull, "squash")
+    anywhere.settle()
+    cost = sum(map(claude_cost, claude_calls(home_of(CLAUDE)).values()))
+    assert anywhere.books() == {("usage", 0): -cost, ("pull", pull): cost}
+    keys = "SELECT job_key FROM workflow_job WHERE account_id = :account"
+    assert anywhere.rows(keys) == [("relayed:agent:",)]
+    comment, check = anywhere.comment(pull), anywhere.check(pull)
+    assert comment is not None
+    assert check is not None
+    assert comment.count("`agent`, relayed |") == 2
+    assert "Relayed: another job of the workflow run sent the record of 2 agent runs" in check["output"]["text"]
+
+
+def test_a_record_of_another_workflow_run_is_refused_and_the_job_goes_on(acme: Organisation, tmp_path: Path) -> None:
+    _, ended = play_in_two_jobs(acme, tmp_path, run_id="1")
+    assert ended.succeeded, ended.output
+    (notice,) = ended.notices()
+    assert "answered 409: The record was made in another workflow run" in notice
+    assert "(other-run)" in notice
+    acme.settle()
+    assert acme.books() == {}

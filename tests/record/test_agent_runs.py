@@ -177,6 +177,9 @@ def test_hostile_texts_are_kept_as_they_are(server: Server) -> None:
     }
 
 
+ONE_READ = {"read": 1, "edit": 0, "command": 0, "search": 0, "web": 0, "agent": 0, "other": 0}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -190,6 +193,12 @@ def test_hostile_texts_are_kept_as_they_are(server: Server) -> None:
         {"agent_runs": [agent_run(completeness="certain")]},
         {"agent_runs": [agent_run(reported_cost_usd="NaN")]},
         {"agent_runs": [agent_run(str(n), 0) for n in range(501)]},
+        {"agent_runs": [agent_run(shape={"prompt": "text"})]},
+        {"agent_runs": [agent_run(shape={"turns": -1})]},
+        {"agent_runs": [agent_run(shape={"tool_calls": {"read": 1}})]},
+        {"agent_runs": [agent_run(shape={"tool_calls": ONE_READ, "failed_tool_calls": 2})]},
+        {"agent_runs": [agent_run(shape={"tool_calls": ONE_READ, "repeated_requests": 2})]},
+        {"agent_runs": [agent_run(shape={"tool_calls": ONE_READ, "repeated_reads": 2})]},
         {"phase": "opened", "agent_runs": [agent_run()]},
         {"schema": "mergemeter.agent-runs/2"},
         {"surprise": 1},

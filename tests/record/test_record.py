@@ -48,6 +48,21 @@ def test_an_agent_run_is_kept_with_its_sums(server: Server) -> None:
     assert run.cost_nano_usd == check_books(server.world.db)
 
 
+SHAPE = {
+    "turns": 2,
+    "tool_calls": {"read": 3, "edit": 1, "command": 2, "search": 0, "web": 0, "agent": 0, "other": 0},
+    "repeated_reads": 1,
+    "failed_tool_calls": 6,
+}
+
+
+def test_the_shape_of_the_work_is_kept_as_it_came_and_unknown_stays_unknown(server: Server) -> None:
+    server.post(closing(agent_run("s-1", shape=SHAPE), agent_run("s-2"), agent_run("s-3", shape={})))
+    kept = {run.session: run.shape for run in everything(server.world.db, AgentRun)}
+    assert json.loads(kept["s-1"] or "") == SHAPE
+    assert (kept["s-2"], kept["s-3"]) == (None, "{}")
+
+
 def test_the_whole_record_is_kept_compressed_with_its_claims(server: Server) -> None:
     body = json.dumps(closing(agent_run())).encode()
     server.post(body)

@@ -64,6 +64,7 @@ class AgentRunLine:
     job_name: str = ""  # the job's id in the workflow file
     workflow_path: str = ""  # ".github/workflows/x.yml" of this repository; "" when it lives in another one
     run_url: str = ""  # the workflow run's page
+    relayed: bool = False  # another job of the workflow run sent the record
     unpriced_calls: int = 0
     unpriced_models: tuple[str, ...] = ()
     calls_counted_elsewhere: int = 0

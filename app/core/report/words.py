@@ -103,6 +103,7 @@ def remarks(pull: PullCost) -> list[str]:
     """What explains single agent runs, for the folded part."""
     shared = sum(line.pulls_served > 1 for line in pull.lines)
     again = sum(line.revisions > 0 for line in pull.lines)
+    relayed = sum(line.relayed for line in pull.lines)
     elsewhere = sum(line.calls_counted_elsewhere for line in pull.lines)
     said = []
     if shared:
@@ -112,6 +113,11 @@ def remarks(pull: PullCost) -> list[str]:
     if again:
         said.append(
             f"{count(again, 'agent run')} {_was(again)} reported again with other numbers: the first report counts."
+        )
+    if relayed:
+        said.append(
+            f"Relayed: another job of the workflow run sent the record of {count(relayed, 'agent run')}; "
+            "which job it was is claimed, not signed."
         )
     if elsewhere:
         calls = f"{count(elsewhere, 'model call')} {_was(elsewhere)}"

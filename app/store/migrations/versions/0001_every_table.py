@@ -69,6 +69,7 @@ COUNTERS = frozenset(
     )
 )
 RULES = {
+    "agent_run": {"provenance": "provenance IN ('job', 'relayed')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},
     "installation": {"state": "state IN ('active', 'suspended', 'deleted')"},
@@ -83,14 +84,14 @@ RULES = {
 TABLES = {
     "agent_run": """
         id string | account_id number, repository_id number, workflow_job_id string, record_id string,
-        agent string, agent_version string, session string, team string, purpose string, labels text,
+        agent string, agent_version string, provenance string, session string, team string, purpose string, labels text,
         completeness string, completeness_reason string, started_at_us number, ended_at_us number,
         model_calls number, calls_counted_elsewhere number, unpriced_calls number, models text,
         input_tokens number, cache_read_tokens number, cache_write_5m_tokens number,
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, cost_nano_usd number, list_cost_nano_usd number, unlisted_calls number,
         reported_cost_nano_usd number?, price_list string,
-        body_sha256 string, revisions number, evidence string, evidence_note text, tied_pulls text
+        body_sha256 string, shape text?, revisions number, evidence string, evidence_note text, tied_pulls text
     """,
     "balance": """
         account_id number, repository_id number, book string, number number, month number |
