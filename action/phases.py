@@ -73,16 +73,24 @@ def _begin(environ: Mapping[str, str], given: dict[str, Any], started_us: int) -
         inputs=given,
         job=record.job_of(environ, given["matrix"], started_us, pull),
         started_us=started_us,
-        lacking=_lacks_token(environ),
+        lacking=_lacks_token(environ) if given["server_url"] else "",
         places={name: environ[name] for name in (*HOMES, *VARIABLES) if name in environ},
         sending={name: value for name, value in environ.items() if name.lower() in KEPT_FOR_SENDING},
         token_url=environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
+        standalone={} if given["server_url"] else _needed_later(environ, given),
     )
     memory.keep(environ, remembered, _snapshot(environ, remembered))
     if remembered.lacking:
         return _fail(given["strict"], remembered.lacking)
-    _open(environ, remembered)
+    if given["server_url"]:
+        _open(environ, remembered)
     return 0
+
+
+def _needed_later(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    from standalone import start  # noqa: PLC0415 - only without a server
+
+    return start.remembered(environ, given["show_money"])
 
 
 def _lacks_token(environ: Mapping[str, str]) -> str:
@@ -138,14 +146,15 @@ def finish(environ: Mapping[str, str]) -> int:
 
 
 def _finish(environ: Mapping[str, str], values: memory.Memory) -> int:
-    start = memory.recall_start(values)
+    before = memory.recall_start(values)
     ended_us = time.time_ns() // 1000
-    window = Window(values.started_us, ended_us, _known(start))
+    window = Window(values.started_us, ended_us, _known(before))
     runs, notices = collect(_surroundings(values, environ), window, values.inputs["agents"], COLLECTING_S)
-    if start is None:
+    if before is None:
         notices.append("the notes from the job's start are gone; only times tell what is new")
-    made = commits.made(environ.get("GITHUB_WORKSPACE", ""), _tips(start), values.started_us // 1_000_000)
-    outcome = _record(environ, values, record.closed(values.job, values.inputs, runs, notices, made, ended_us))
+    made = commits.made(environ.get("GITHUB_WORKSPACE", ""), _tips(before), values.started_us // 1_000_000)
+    body = record.closed(values.job, values.inputs, runs, notices, made, ended_us)
+    outcome = _comment(environ, values, runs, body) if values.standalone else _record(environ, values, body)
     _show(environ, runs, outcome, notices)
     if outcome.problem and outcome.problem != values.lacking:  # `main` told what was lacking
         return _fail(values.inputs["strict"], outcome.problem)
@@ -162,6 +171,15 @@ def _known(start: Mapping[str, object] | None) -> dict[str, tuple[int, str]]:
 def _tips(start: Mapping[str, object] | None) -> set[str]:
     tips = start.get("tips") if start else None
     return set(map(str, tips)) if isinstance(tips, list) else set()
+
+
+def _comment(environ: Mapping[str, str], values: memory.Memory, runs: Sequence[AgentRun], body: bytes) -> Outcome:
+    """Without a server: the job's own comment. Nothing is installed where no agent ran."""
+    if not runs:
+        return Outcome(None, "")
+    from standalone import start  # noqa: PLC0415 - only without a server
+
+    return Outcome(*start.report({**environ, **values.sending}, values.standalone, values.job, body))
 
 
 def _record(environ: Mapping[str, str], values: memory.Memory, body: bytes) -> Outcome:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.action.logs import ACTION, ROOT
+from tests.action.logs import ROOT
 
 RELEASE = "mergemeter/mergemeter@v1"
 ACTION_NAME = "mergemeter/mergemeter/action@v1"
@@ -61,12 +61,17 @@ def run(
     payload: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     repository: str = "acme/widgets",
+    token: str = "",
     timeout_s: float = 120,
 ) -> WorkflowRun:
-    """Run one workflow file in a fresh repository below `folder`, with `payload` as the event."""
+    """Run one workflow file in a fresh repository below `folder`, with `payload` as the event.
+
+    `token` is the job's GITHUB_TOKEN.
+    """
     work, home = folder / "repository", folder / "home"
     _make_repository(work, workflow, repository)
-    shutil.copytree(ACTION, folder / "release" / "action", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("action", "app", "requirements"):  # as the runner fetches it: the repository, not the folder alone
+        shutil.copytree(ROOT / name, folder / "release" / name, ignore=shutil.ignore_patterns("__pycache__"))
     home.mkdir(parents=True, exist_ok=True)
     (folder / "event.json").write_text(json.dumps(payload or {}), encoding="utf-8")
     command = [act(), event, "--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(folder / "event.json")]
@@ -74,6 +79,8 @@ def run(
     command += ["--local-repository", f"{RELEASE}={folder / 'release'}"]
     for name, value in (environ or {}).items():
         command += ["--env", f"{name}={value}"]
+    if token:
+        command += ["--secret", f"GITHUB_TOKEN={token}"]
     done = subprocess.run(
         command, cwd=work, env=_environment(home), capture_output=True, text=True, timeout=timeout_s, check=False
     )
