@@ -50,6 +50,7 @@ lock: $(READY) ## Renew the lock files: versions and hashes, no host (ARGS="--up
 	@$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.lock
 	@$(COMPILE) $(ARGS) pyproject.toml -o requirements/app.lock
 	@$(COMPILE) $(ARGS) pyproject.toml --group dev -o requirements/dev.lock
+	@$(COMPILE) $(ARGS) action/standalone/requirements.in -o action/standalone/requirements.lock
 
 slice: $(READY) ## Cut GitHub's API description down to what we call (needs npm; ARGS=--check only compares)
 	@$(BIN)/python scripts/github_openapi_slice.py $(ARGS)

@@ -70,20 +70,29 @@ def _tag(environ: Mapping[str, str], values: memory.Memory) -> None:
 
 
 def _record_at_the_end(environ: Mapping[str, str], values: memory.Memory) -> int:
-    """Remember how the job stood, for `post`, and tell the server that it began."""
+    """Remember how the job stood, for `post`, and tell the server, where there is one, that it began."""
     state = environ.get("GITHUB_STATE", "")
     put(state, "python", os.path.realpath(sys.executable))
     put(state, "strict", str(values.inputs["strict"]).lower())
+    given = values.inputs
     remembered = values._replace(
-        lacking=lacking(environ),
+        lacking=lacking(environ) if given["server_url"] else "",
         sending={name: value for name, value in environ.items() if name.lower() in KEPT_FOR_SENDING},
         token_url=environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
+        standalone={} if given["server_url"] else _needed_later(environ, given),
     )
     memory.keep(environ, remembered, started.snapshot(remembered, environ))
     if remembered.lacking:
-        return fail(values.inputs["strict"], remembered.lacking)
-    _open(environ, remembered)
+        return fail(given["strict"], remembered.lacking)
+    if given["server_url"]:
+        _open(environ, remembered)
     return 0
+
+
+def _needed_later(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    from standalone import start  # noqa: PLC0415 - only without a server
+
+    return start.remembered(environ, given["show_money"])
 
 
 def _open(environ: Mapping[str, str], values: memory.Memory) -> None:
@@ -114,13 +123,22 @@ def _finish(environ: Mapping[str, str], values: memory.Memory) -> int:
     found = started.since(environ, values)
     runs, notices = found.runs, found.notices
     body = record.closed(values.job, values.inputs, runs, notices, found.commits, found.ended_us)
-    outcome = _record(environ, values, body)
+    outcome = _comment(environ, values, runs, body) if values.standalone else _record(environ, values, body)
     _show(environ, runs, outcome, notices)
     if outcome.problem and outcome.problem != values.lacking:  # `main` told what was lacking
         return fail(values.inputs["strict"], outcome.problem)
     if notices:
         say("notice", "; ".join(notices) + ".")
     return 0
+
+
+def _comment(environ: Mapping[str, str], values: memory.Memory, runs: Sequence[AgentRun], body: bytes) -> Outcome:
+    """Without a server: the job's own comment. Nothing is installed where no agent ran."""
+    if not runs:
+        return Outcome(None, "")
+    from standalone import start  # noqa: PLC0415 - only without a server
+
+    return Outcome(*start.report({**environ, **values.sending}, values.standalone, values.job, body))
 
 
 def _record(environ: Mapping[str, str], values: memory.Memory, body: bytes) -> Outcome:

@@ -5,7 +5,7 @@ const path = require("node:path");
 
 const TOO_OLD = 79; // main.py's exit code on a Python that is too old
 // A last resort: Python keeps budgets that are far smaller. `collect` and `send` do their work in `main`.
-const SECONDS = { main: 20, post: 60, collect: 60, send: 300 };
+const SECONDS = { main: 20, post: 150, collect: 60, send: 300 };
 const KEPT = /^(GITHUB_|RUNNER_|STATE_|ACTIONS_ID_TOKEN_REQUEST_|SYSTEMROOT$|HOME$|USERPROFILE$|TZ$)/i;
 // The VARIABLES of the formats in collect/: they say where agents keep their logs. A test compares the two.
 const PLACES = [
@@ -27,12 +27,15 @@ const PLACES = [
   "QWEN_RUNTIME_DIR",
   "XDG_DATA_HOME",
 ];
+// Read by the standalone mode alone. The token is not in our state, which is a file; the runner gives inputs to `post`
+// anew. Packages are checked by their hashes, so any index will do.
+const KEPT_BY_POST = /^(INPUT_GITHUB-TOKEN|PIP_INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX_URL)$/i;
 const KEPT_BY_MAIN = /^(INPUT_|OTEL_RESOURCE_ATTRIBUTES$|SSL_CERT_|HTTPS?_PROXY$|NO_PROXY$)/i;
 
 // An agent can change the environment of later steps (GITHUB_ENV, GITHUB_PATH): `post` takes neither its Python from
 // PATH nor anything that changes how Python or the loader starts (PYTHON*, LD_*, DYLD_*, proxies, certificates).
 function environment(phase) {
-  const kept = ([name]) => KEPT.test(name) || PLACES.includes(name.toUpperCase()) || (phase === "main" && KEPT_BY_MAIN.test(name));
+  const kept = ([name]) => KEPT.test(name) || PLACES.includes(name.toUpperCase()) || (phase === "main" ? KEPT_BY_MAIN : KEPT_BY_POST).test(name);
   return Object.fromEntries(Object.entries(process.env).filter(kept));
 }
 

@@ -41,6 +41,7 @@ def remembered(environ: Mapping[str, str], given: dict[str, Any], started_us: in
         places={name: environ[name] for name in (*HOMES, *VARIABLES) if name in environ},
         sending={},
         token_url="",
+        standalone={},
     )
 
 

@@ -152,7 +152,8 @@ def _facts(answer: Mapping[str, object] | None) -> list[str]:
     if answer.get("show_money") is True:
         lines.append(f"**Cost of this job: {dollars(answer.get('cost_nano_usd'))}**")
         if isinstance(answer.get("price_list"), str):
-            lines[-1] += f" contracted (prices: {code(str(answer['price_list']), 60)})"
+            which = "at list prices" if answer.get("at_list_prices") is True else "contracted"
+            lines[-1] += f" {which} (prices: {code(str(answer['price_list']), 60)})"
     unpriced = answer.get("unpriced_calls")
     if type(unpriced) is int and unpriced > 0:
         lines.append(f"{unpriced:,} model calls have no known price.")

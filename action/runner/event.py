@@ -1,10 +1,11 @@
-"""The pull that the triggering event names. A claim for the server to check, read before any agent could change it."""
+"""What the triggering event says of the pull and the repository. Read before any agent could change its file."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 EVENT_LIMIT = 32 << 20
 
@@ -12,24 +13,34 @@ EVENT_LIMIT = 32 << 20
 def pull_number(environ: Mapping[str, str]) -> int | None:
     """The pull's number from the ref or the event, or None when the event names none or several."""
     ref = re.match(r"refs/pull/(\d{1,9})/", environ.get("GITHUB_REF", ""))
-    if ref:
-        return _number(int(ref.group(1)))
-    try:
-        with open(environ.get("GITHUB_EVENT_PATH", ""), "rb") as file:
-            event = json.loads(file.read(EVENT_LIMIT))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return _named(event) if isinstance(event, dict) else None
+    return _number(int(ref.group(1))) if ref else _named(_event(environ))
 
 
 def is_fork(environ: Mapping[str, str]) -> bool:
     """True when the event is of a pull whose head lies in another repository."""
     try:
-        with open(environ.get("GITHUB_EVENT_PATH", ""), "rb") as file:
-            pull = json.loads(file.read(EVENT_LIMIT))["pull_request"]
+        pull: Any = _event(environ)["pull_request"]
         return bool(pull["head"]["repo"]["id"] != pull["base"]["repo"]["id"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return False
+
+
+def is_public(environ: Mapping[str, str]) -> bool:
+    """Whether everybody can read the repository. One of which the event does not say is, as far as we know."""
+    repository = _event(environ).get("repository")
+    told = repository if isinstance(repository, dict) else {}
+    if "visibility" in told:
+        return told["visibility"] not in ("private", "internal")
+    return told.get("private") is not True
+
+
+def _event(environ: Mapping[str, str]) -> dict[str, object]:
+    try:
+        with open(environ.get("GITHUB_EVENT_PATH", ""), "rb") as file:
+            event = json.loads(file.read(EVENT_LIMIT))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
 
 
 def _named(event: dict[str, object]) -> int | None:

@@ -21,13 +21,15 @@ class Wrong(Exception):
 
 
 def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, object]:
-    """The inputs as plain values that fit into JSON. Raises Wrong with the first mistake."""
+    """The inputs as plain values that fit into JSON; no server_url is standalone mode. Raises Wrong with the first
+    mistake. The token is not among them: what is read here is kept in a file."""
 
     def given(name: str) -> str:
         return environ.get("INPUT_" + name.upper(), "").strip()
 
-    # A job that only watches sends nothing.
-    server = "" if mode(environ) == "watch" else server_url(given("server-url"))
+    # A job that only watches sends nothing; without a server the job's cost is its own comment.
+    address = "" if mode(environ) == "watch" else given("server-url")
+    server = server_url(address) if address else ""
     return {
         "server_url": server,
         "audience": _label("audience", given("audience")) or server,
@@ -36,6 +38,7 @@ def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, objec
         "agents": _agents(given("agents"), agents),
         "tags": _tags(environ.get("INPUT_TAGS", "")),
         "strict": strict(environ),
+        "show_money": _flag(environ, "show-money"),
         "matrix": "" if given("matrix") in {"", "null", "{}"} else given("matrix"),
     }
 
@@ -57,16 +60,18 @@ def mode(environ: Mapping[str, str]) -> str:
 
 def strict(environ: Mapping[str, str]) -> bool:
     """The input fail-on-error, which must hold even when another input is wrong."""
-    value = environ.get("INPUT_FAIL-ON-ERROR", "").strip().lower()
+    return _flag(environ, "fail-on-error")
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(f"INPUT_{name.upper()}", "").strip().lower()
     if value not in {"", "true", "false"}:
-        raise Wrong("the input fail-on-error must be true or false")
+        raise Wrong(f"the input {name} must be true or false")
     return value == "true"
 
 
 def server_url(value: str) -> str:
     """A base URL without a trailing slash. Plain http only on this machine: the token must not travel in the clear."""
-    if not value:
-        raise Wrong("the input server-url is empty; it must say where your Mergemeter runs")
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port

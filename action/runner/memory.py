@@ -28,6 +28,7 @@ class Memory(NamedTuple):
     places: dict[str, str]  # the variables that say where agents keep their logs
     sending: dict[str, str]  # proxy and certificates
     token_url: str
+    standalone: dict[str, Any]  # where there is no server: what its mode needs
     start_file: str = ""
     start_sha256: str = ""
 

@@ -7,13 +7,15 @@ None in either, never 0: an own price can name a model that the list does not kn
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import compress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.core.config import Config
 from app.core.money import NanoUsd
 from app.core.pricing import PriceList
 from app.core.rates import CHARGES, Charge
 from app.core.usage import ModelCall
+
+if TYPE_CHECKING:  # it brings parsers, which the Action's standalone mode has not
+    from app.core.config import Config
 
 # One million dollars in one job is a broken log, and sums of such would leave 64 bits.
 LARGEST_COST = NanoUsd(10**15)
@@ -38,7 +40,7 @@ class Costs(NamedTuple):
         return Costs(contracted, listed, list(compress(self.price_lists, flags)))
 
 
-def costs_of(prices: PriceList, config: Config, calls: Sequence[ModelCall]) -> Costs:
+def costs_of(prices: PriceList, config: "Config", calls: Sequence[ModelCall]) -> Costs:
     """Price calls, each at its own time."""
     listed = prices.costs(calls)
     if not config.discounts and not config.prices:
@@ -48,7 +50,7 @@ def costs_of(prices: PriceList, config: Config, calls: Sequence[ModelCall]) -> C
 
 
 def _contracted(
-    prices: PriceList, config: Config, call: ModelCall, at_list: NanoUsd | None
+    prices: PriceList, config: "Config", call: ModelCall, at_list: NanoUsd | None
 ) -> tuple[NanoUsd | None, str]:
     """What was agreed for a call, and the price list that says so. A provider is meant by any of its names."""
     providers = tuple(dict.fromkeys((call.provider, prices.provider_id(call.provider, call.model))))

@@ -13,19 +13,11 @@ from typing import Any
 from jsonschema_rs.canonical.json import to_string
 
 from app.core.money import NanoUsd, nano_usd
-from app.core.usage import Completeness, ModelCall, Purpose, Tokens
+from app.core.reported_calls import ReportRefusedError, instant, read_call
+from app.core.usage import Completeness, ModelCall, Purpose
 
 OLDEST = timedelta(days=400)
 CLOCK_SKEW = timedelta(days=1)
-
-
-class ReportRefusedError(Exception):
-    """The report says something impossible; `path` is where, as a JSON pointer, and `reason` one sentence."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,7 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
         run=(job.get("run_id"), job.get("run_attempt")),
         job_name=job["name"],
         matrix=job.get("matrix", ""),
-        started_at=_instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
+        started_at=instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
         pull_number=job.get("pull_number"),
         commits_made=job.get("commits_made", ()),
         team=tags.get("team", ""),
@@ -114,7 +106,7 @@ def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
         completeness=Completeness(run["completeness"]),
         completeness_reason=run.get("completeness_reason", ""),
         reported_cost=None if cost is None else nano_usd(Decimal(cost)),
-        calls=[_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
+        calls=[read_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
         shape=_shape(run.get("shape"), path),
         body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
     )
@@ -130,40 +122,3 @@ def _shape(shape: Mapping[str, Any] | None, path: str) -> Mapping[str, Any] | No
         if shape.get(name, 0) > whole:
             raise ReportRefusedError(f"{path}/shape/{name}", "There are more of these than tool calls of their kind.")
     return shape
-
-
-def _call(call: Mapping[str, Any], bounds: tuple[datetime, datetime], path: str, number: int) -> ModelCall:
-    get = call.get
-    output, reasoning = call["output_tokens"], get("reasoning_tokens", 0)
-    if reasoning > output:
-        raise ReportRefusedError(f"{path}/calls/{number}/reasoning_tokens", "Reasoning is a part of output, not more.")
-    tokens = Tokens(
-        get("input_tokens", 0),
-        get("cache_read_tokens", 0),
-        get("cache_write_5m_tokens", 0),
-        get("cache_write_1h_tokens", 0),
-        get("cache_write_other_tokens", 0),
-        output,
-        reasoning,
-    )
-    return ModelCall(
-        call["provider"],
-        call["id"],
-        call["model"],
-        _instant(call["at"], bounds, path, "calls", number, "at"),
-        tokens,
-        get("service_tier", "standard"),
-        get("speed", "standard"),
-        get("web_searches", 0),
-        get("subagent", False),
-    )
-
-
-def _instant(text: str, bounds: tuple[datetime, datetime], *path: object) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ReportRefusedError("/".join(map(str, path)), "There is no such instant.") from error
-    if not bounds[0] <= at <= bounds[1]:
-        raise ReportRefusedError("/".join(map(str, path)), "The instant is more than 400 days ago, or in the future.")
-    return at

@@ -1,14 +1,44 @@
 """Workflow runs, their attempts and jobs, and the environment that a runner gives to a step."""
 
+import secrets
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from app.sandbox import diffs
 from app.sandbox.shapes.accounts import simple_user
 from app.sandbox.shapes.conversations import pull_full
-from app.sandbox.state import Account, Attempt, CheckRun, Hub, Job, Pull, Repository, WorkflowRun
+from app.sandbox.state import (
+    Account,
+    Attempt,
+    CheckRun,
+    Hub,
+    Installation,
+    InstallationToken,
+    Job,
+    Pull,
+    Repository,
+    WorkflowRun,
+)
 
 ACTIONS_APP_ID = 15368  # the "github-actions" App, which owns the check runs of jobs
+ACTIONS_BOT_ID = 41_898_282  # who a job's GITHUB_TOKEN is on github.com
+TOKEN_LIFETIME_S = 24 * 3600
 PULL_EVENTS = {"pull_request", "pull_request_review", "pull_request_review_comment"}
+
+
+def job_token(hub: Hub, repository: Repository, permissions: Mapping[str, str]) -> InstallationToken:
+    """A job's GITHUB_TOKEN: one of the "github-actions" App, for this repository alone."""
+    installed = Installation(
+        hub.next_id("installation"), hub.apps[ACTIONS_APP_ID], repository.owner, dict(permissions),
+        {repository.repository_id}, hub.now(),
+    )  # fmt: skip
+    token = InstallationToken(
+        f"ghs_{secrets.token_urlsafe(27)}", installed, dict(permissions) | {"metadata": "read"},
+        {repository.repository_id}, time.time() + TOKEN_LIFETIME_S,
+    )  # fmt: skip
+    hub.tokens[token.token] = token
+    return token
 
 
 def start_run(
@@ -143,7 +173,8 @@ def runner_environment(hub: Hub, repository: Repository, run: WorkflowRun, job: 
 def event_payload(hub: Hub, repository: Repository, run: WorkflowRun) -> dict[str, Any]:
     """What stands in GITHUB_EVENT_PATH, as far as it concerns pulls."""
     pull = repository.pulls.get(run.pull_number or 0)
-    payload: dict[str, Any] = {"sender": simple_user(hub, run.actor), "repository": {"full_name": repository.full_name}}
+    place = {"full_name": repository.full_name, "visibility": repository.visibility}
+    payload: dict[str, Any] = {"sender": simple_user(hub, run.actor), "repository": place}
     if pull is None:
         return payload
     if run.event.startswith("pull_request"):

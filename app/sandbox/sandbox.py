@@ -88,8 +88,9 @@ class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
 
 
 def _register_actions(hub: Hub) -> None:
-    """The App that owns the check runs of workflow jobs."""
+    """The App that owns the check runs of workflow jobs, and whose bot their GITHUB_TOKEN acts as."""
     bot = hub.account("github-actions[bot]")
+    bot.account_id = actions.ACTIONS_BOT_ID
     number = actions.ACTIONS_APP_ID
     hub.apps[number] = App(
         number, "github-actions", "GitHub Actions", hub.account("github"), bot, "", "", None, 0,

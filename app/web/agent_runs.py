@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.core.reported import ReportRefusedError
+from app.core.reported_calls import ReportRefusedError
 from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
 from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, admit, prepare, record
 from app.web.batches import Batches

@@ -297,10 +297,11 @@ def test_a_pull_from_a_fork_learns_that_this_is_as_it_should_be(tmp_path: Path) 
 
 
 WRONG = {
-    "server-url": ["", "mergemeter", "ftp://x", "http://mergemeter.example.com", "https://u:p@x", "https://x/?a=1"],
+    "server-url": ["mergemeter", "ftp://x", "http://mergemeter.example.com", "https://u:p@x", "https://x/?a=1"],
     "purpose": ["fun"],
     "agents": ["claude-code,emacs"],
     "fail-on-error": ["yes"],
+    "show-money": ["yes"],
     "tags": ["no equals", "bad key=1", "\n".join(f"k{n}=v" for n in range(21)), "k=" + "x" * 257],
     "team": ["x" * 257, "two\nlines"],
 }  # fmt: skip

@@ -12,8 +12,10 @@ import yaml
 from collect import AGENTS, FORMATS, VARIABLES
 from runner import inputs
 
+from app.sandbox import Sandbox
 from tests.action import workflow_engine
 from tests.action.logs import ACTION, ROOT, copy_home, expected, usage
+from tests.action.packages import index
 from tests.action.server import Server
 
 README = (ACTION / "README.md").read_text(encoding="utf-8")
@@ -26,6 +28,12 @@ QUOTED = (
     "Python 3.9 or newer was not found",
     "No agent run was found",
     "workflows of pulls from forks",
+    "This job's cost is not shown on its pull: ",
+    "the job may not comment",
+    "names no pull",
+    "its packages could not be installed",
+    "Python 3.11 or newer is needed for that",
+    "there is no token to comment with",
 )
 OURS = workflow_engine.ACTION_NAME
 
@@ -61,7 +69,8 @@ IN_TWO_JOBS = [text for text in examples("yaml") if "mode: watch" in text]
 @pytest.mark.parametrize("text", IN_ONE_JOB)
 def test_an_example_puts_the_action_first_with_valid_inputs_and_its_permission(text: str) -> None:
     workflow: dict[str, Any] = yaml.safe_load(text)
-    assert workflow["permissions"]["id-token"] == "write"
+    needed = "id-token" if "server-url" in text else "pull-requests"
+    assert workflow["permissions"][needed] == "write"
     for job in workflow["jobs"].values():
         first, *others = job["steps"]
         assert first["uses"] == OURS
@@ -128,12 +137,12 @@ def with_logs(text: str, scenario: str) -> str:
     ("number", "event", "payload", "scenario"),
     [
         (
-            0,
+            1,
             "issue_comment",
             {"comment": {"body": "@claude go"}, "issue": {"number": 4}},
             "claude-code-2.1.330/basic-json",
         ),
-        (1, "pull_request", {"pull_request": {"number": 5, "head": {"ref": "x"}}}, "codex-0.169.0/basic"),
+        (2, "pull_request", {"pull_request": {"number": 5, "head": {"ref": "x"}}}, "codex-0.169.0/basic"),
     ],
 )
 def test_an_example_runs(tmp_path: Path, number: int, event: str, payload: dict[str, object], scenario: str) -> None:
@@ -146,6 +155,22 @@ def test_an_example_runs(tmp_path: Path, number: int, event: str, payload: dict[
         run = workflow_engine.run(text, tmp_path, event=event, payload=payload, environ=server.environ())
     assert run.succeeded, run.output
     assert usage(server.closed["agent_runs"]) == expected(scenario)
+
+
+@pytest.mark.optional("act")
+@pytest.mark.optional("node")
+def test_the_example_without_a_server_runs(tmp_path: Path, gh: Sandbox, packages: Path) -> None:
+    gh.create_repository("acme/widgets", files={"a.py": "one\n"})
+    gh.open_pull("acme/widgets", "feature", files={"b.py": "1\n"})
+    text = re.sub(r"run: npx .*", f"run: {workflow_engine.drop('codex-0.169.0/basic')}", examples("yaml")[0])
+    token = gh.job_token("acme/widgets", {"contents": "read", "pull_requests": "write"})
+    payload = {"pull_request": {"number": 1, "head": {"ref": "feature"}}, "repository": {"private": True}}
+    with index() as url:
+        environ = {"GITHUB_API_URL": gh.url, "PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url}
+        run = workflow_engine.run(text, tmp_path, event="pull_request", payload=payload, environ=environ, token=token)
+    assert run.succeeded, run.output
+    (comment,) = gh.comments("acme/widgets", 1)
+    assert "It is this run alone" in comment["body"]
 
 
 def test_the_command_line_example_prints_a_record_and_sends_nothing(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from app.sandbox import Sandbox
 from tests.action import workflow_engine
 from tests.action.logs import expected, usage
+from tests.action.packages import index
 from tests.action.server import Server
 
 pytestmark = [pytest.mark.optional("act"), pytest.mark.optional("node"), pytest.mark.optional("git")]
@@ -85,3 +87,33 @@ def test_without_a_token_the_workflow_goes_on_with_one_notice(tmp_path: Path) ->
     assert len(run.notices()) == 1
     assert "permissions: id-token: write" in run.notices()[0]
     assert server.bodies == []
+
+
+ALONE = """
+on: [pull_request]
+permissions:
+  pull-requests: write
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: {action}
+      - run: {drop}
+"""
+
+
+def test_a_workflow_without_a_server_comments_on_its_pull(tmp_path: Path, gh: Sandbox, packages: Path) -> None:
+    gh.create_repository("acme/widgets", files={"a.py": "one\n"})
+    gh.open_pull("acme/widgets", "feature", files={"b.py": "1\n"})
+    token = gh.job_token("acme/widgets", {"pull_requests": "write"})
+    text = ALONE.format(action=workflow_engine.ACTION_NAME, drop=workflow_engine.drop(SCENARIO))
+    payload = {"number": 1, "pull_request": {"number": 1}, "repository": {"visibility": "private"}}
+    with index() as url:
+        environ = {"GITHUB_API_URL": gh.url, "PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url}
+        run = workflow_engine.run(text, tmp_path, event="pull_request", payload=payload, environ=environ, token=token)
+    assert run.succeeded, run.output
+    assert run.notices() == []
+    (comment,) = gh.comments("acme/widgets", 1)
+    assert "It is this run alone" in comment["body"]
+    assert "Cost of this job: $" in run.summary
+    assert token not in run.output

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from tests.action.logs import ACTION, ROOT
+from tests.action.logs import ROOT
 
 RELEASE = "mergemeter/mergemeter@v1"
 ACTION_NAME = "mergemeter/mergemeter/action@v1"
@@ -65,15 +65,17 @@ def run(
     environ: Mapping[str, str] | None = None,
     repository: str = "acme/widgets",
     files: Mapping[str, str] | None = None,
+    token: str = "",
     timeout_s: float = 120,
 ) -> WorkflowRun:
     """Run one workflow file in a fresh repository below `folder`, with `payload` as the event.
 
-    `files` are others of the repository, by path.
+    `files` are others of the repository, by path; `token` is the job's GITHUB_TOKEN.
     """
     work, home = folder / "repository", folder / "home"
     _make_repository(work, {**(files or {}), ".github/workflows/agent.yml": workflow}, repository)
-    shutil.copytree(ACTION, folder / "release" / "action", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("action", "app", "requirements"):  # as the runner fetches it: the repository, not the folder alone
+        shutil.copytree(ROOT / name, folder / "release" / name, ignore=shutil.ignore_patterns("__pycache__"))
     home.mkdir(parents=True, exist_ok=True)
     (folder / "event.json").write_text(json.dumps(payload or {}), encoding="utf-8")
     command = [act(), event, "--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(folder / "event.json")]
@@ -81,6 +83,8 @@ def run(
     command += ["--local-repository", f"{RELEASE}={folder / 'release'}"]
     for name, value in (environ or {}).items():
         command += ["--env", f"{name}={value}"]
+    if token:
+        command += ["--secret", f"GITHUB_TOKEN={token}"]
     done = subprocess.run(
         command, cwd=work, env=_environment(home), capture_output=True, text=True, timeout=timeout_s, check=False
     )

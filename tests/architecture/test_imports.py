@@ -199,14 +199,33 @@ def test_declared_dependencies_are_exactly_what_the_app_imports() -> None:
     assert imported | WITHOUT_IMPORT == declared
 
 
+# What runs in the standalone mode's own environment, which start.py makes.
+RUN_APART = {Path("action/standalone") / name for name in ("comment.py", "price.py", "program.py")}
+STANDALONE_MAY_USE = {"app", "github", "requests", "urllib3"}
+
+
 def test_the_action_imports_only_python_and_itself() -> None:
     own = {"action", *(path.stem for path in under("action")), *(path.parts[-2] for path in under("action"))}
-    wrong = {
-        str(path): foreign
-        for path in under("action")
-        if (foreign := {t.partition(".")[0] for t in imports(path)} - own - {""} - set(sys.stdlib_module_names))
-    }
+    wrong = {}
+    for path in under("action"):
+        allowed = own | {""} | (STANDALONE_MAY_USE if path in RUN_APART else set())
+        foreign = {target.partition(".")[0] for target in imports(path)} - allowed - set(sys.stdlib_module_names)
+        if foreign:
+            wrong[str(path)] = foreign
     assert wrong == {}
+
+
+def test_the_standalone_mode_uses_a_part_of_the_core_that_needs_the_price_data_alone() -> None:
+    waiting, seen, needed = {target for path in RUN_APART for target in imports(path)}, set[str](), set[str]()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        if module.partition(".")[0] == "app":
+            assert unit(module) in {"", "core"}
+            waiting |= set(imports(app_modules()[module], for_types=False)) - seen
+        else:
+            needed.add(module.partition(".")[0])
+    assert needed - set(sys.stdlib_module_names) - {"standalone"} == {"genai_prices", "github", "requests", "urllib3"}
 
 
 def test_the_web_application_loads_no_github_client() -> None:

@@ -52,6 +52,16 @@ def test_the_app_is_locked_to_the_same_versions_as_in_development() -> None:
     assert versions("app.lock") - versions("dev.lock") == set()
 
 
+def test_the_standalone_mode_has_two_packages_and_the_prices_of_the_app() -> None:
+    folder = ROOT / "action" / "standalone"
+    asked = re.findall(r"^[\w-]+", (folder / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name.lower() for name in asked] == ["genai-prices", "pygithub"]
+    locks = [folder / "requirements.lock", ROOT / "requirements" / "app.lock"]
+    pins = [re.findall(r"^genai-prices==\S+", lock.read_text(encoding="utf-8"), re.MULTILINE) for lock in locks]
+    assert len(pins[0]) == 1
+    assert pins[0] == pins[1]
+
+
 def test_the_image_ends_as_an_unprivileged_user_with_a_health_check() -> None:
     final = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER (?!root)\w+$", final, re.MULTILINE)

@@ -120,3 +120,15 @@ def test_a_minted_token_is_what_the_runner_would_give(gh: Sandbox, app: Caller) 
 def test_a_wrong_request_token_gets_nothing(gh: Sandbox, app: Caller) -> None:
     answer = request(f"{gh.url}/_actions/token?audience=x", headers={"Authorization": "bearer x"})
     assert answer.status == 401
+
+
+def test_a_jobs_own_token_comments_as_the_actions_bot_and_reaches_no_further(gh: Sandbox, app: Caller) -> None:
+    app.token = gh.job_token("acme/shop", {"pull_requests": "write"})
+    comments = "/repos/acme/shop/issues/1/comments"
+    made = app("POST", comments, {"body": "hello"})
+    assert made.status == 201
+    assert (made.json["user"]["login"], made.json["user"]["id"]) == ("github-actions[bot]", 41898282)
+    app.token = gh.job_token("acme/shop", {"contents": "read"})
+    assert app("POST", comments, {"body": "hello"}).status == 403
+    gh.create_repository("acme/other")
+    assert app("GET", "/repos/acme/other").status == 404

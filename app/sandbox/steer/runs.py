@@ -33,6 +33,11 @@ class Runs(Desk):
             run = actions.start_run(self.hub, place, event, path, self.hub.account(actor), about, branch, name)
             return self._add_job(place, run, job, environment)
 
+    def job_token(self, repository: str, permissions: Mapping[str, str]) -> str:
+        """The GITHUB_TOKEN of a job with these `permissions`, e.g. {"pull_requests": "write"}."""
+        with self.hub.lock:
+            return actions.job_token(self.hub, self.hub.repository(repository), permissions).token
+
     def add_job(self, run_id: int, job: str, environment: str | None = None) -> dict[str, Any]:
         """One more job in the run's latest attempt; gives the same as start_workflow_run."""
         with self.hub.lock:
