@@ -45,7 +45,10 @@ def read(environ: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, objec
 
 def read_sending(environ: Mapping[str, str]) -> dict[str, Any]:
     """The inputs of a job that sends what others collected."""
-    server = server_url(environ.get("INPUT_SERVER-URL", "").strip())
+    address = environ.get("INPUT_SERVER-URL", "").strip()
+    if not address:
+        raise Wrong("the input server-url is empty; it must be where the records are sent")
+    server = server_url(address)
     records = environ.get("INPUT_RECORDS", "").strip()
     if not records:
         raise Wrong("the input records is empty; it must be the folder of the records to send")
