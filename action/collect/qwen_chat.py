@@ -47,7 +47,7 @@ from .calls import (
 )
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
-from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, lines_until_broken, session_of_path
+from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, is_json, lines_until_broken, session_of_path
 
 AGENT = "qwen-code"
 NAME = "qwen chat"
@@ -141,7 +141,7 @@ def _is_new(chat: Chat, offset: int, call: Call, gathered: Gathered) -> bool:
 def _chat(file: LogFile) -> Chat:
     made = Chat(file)
     for offset, line, whole in lines_until_broken(file):
-        if whole or _is_json(line):
+        if whole or is_json(line):
             _take_line(made, offset, line)
         elif len(line) < LINE_LIMIT or b"api_response" in line[:4096]:
             made.problems.append((offset, _timestamp(line), CUT if len(line) < LINE_LIMIT else LONG))
@@ -149,14 +149,6 @@ def _chat(file: LogFile) -> Chat:
         made.calls = made.answers
         made.problems += [(at, "", NO_TELEMETRY) for at, _ in made.answers.values()]
     return made
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        decode(line)
-    except Refused:
-        return False
-    return True
 
 
 def _timestamp(line: bytes) -> str:
