@@ -22,7 +22,7 @@ from tests.chaos.verdict import wait_until_idle
 from tests.stories.stage import REPOSITORY, Stage
 
 LEASE = timedelta(seconds=0.3)
-AWAY_S = 1.5
+AWAY_S = 3.0  # so that who acts meanwhile is done before, on a machine that stalls for a moment too
 
 
 @pytest.fixture
