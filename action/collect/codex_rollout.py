@@ -36,7 +36,7 @@ from .calls import LOWER_BOUND, Call, Refused, content_id, count, digest, label,
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
 from .shape import Shape, Step, Steps, fresh_steps
-from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path
+from .sources import BROKEN, CUT, LONG, Gathered, lines_until_broken, session_of_path, timestamp_of
 
 AGENT = "codex"
 NAME = "codex rollout"
@@ -47,7 +47,6 @@ UNANSWERED = "a turn in the log has no end"
 LOST = "Codex counted more tokens than its log holds"
 
 _OPENAI = re.compile(r"(gpt|chatgpt|codex|o[1-9])([-.\d]|$)", re.IGNORECASE)
-_TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _HEAD = 240
 _MARKS = (
     b'"session_meta"', b'"turn_context"', b'"task_started"', b'"task_complete"', b'"turn_aborted"',
@@ -315,11 +314,9 @@ def _tell(rollout: Rollout, calls: list[Call], steps: list[Step], gathered: Gath
 
 def _doubts(rollout: Rollout, gathered: Gathered) -> Iterator[str]:
     for offset, line, sentence in rollout.problems:
-        found = _TIMESTAMP.search(line)
-        if gathered.window.may_hold(rollout.file, offset, found.group(1).decode("ascii", "replace") if found else None):
+        if gathered.window.may_hold(rollout.file, offset, timestamp_of(line)):
             yield sentence
     if rollout.open_turn:
         offset, line = rollout.open_turn
-        found = _TIMESTAMP.search(line)
-        if gathered.window.may_hold(rollout.file, offset, found.group(1).decode("ascii", "replace") if found else None):
+        if gathered.window.may_hold(rollout.file, offset, timestamp_of(line)):
             yield UNANSWERED

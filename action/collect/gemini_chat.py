@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from .calls import LOWER_BOUND, Call, Refused, content_id, count, mapping, microseconds, text, word
 from .files import LINE_LIMIT, LogFile, decode, open_regular
 from .places import Place, Surroundings
-from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, lines_until_broken
+from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, lines_until_broken, timestamp_of
 
 AGENT = "gemini-cli"
 NAME = "gemini chat"
@@ -44,7 +44,6 @@ OBJECT_LIMIT = 64 << 20
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
-_TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _ASKED = re.compile(rb'\A\{"id":.{1,120}"type":\s*"user"')
 _HEAD = 400
 _LINEAGE = 32
@@ -139,23 +138,18 @@ def _take_broken(made: Chat, offset: int, line: bytes) -> None:
         decode(line)
     except Refused:
         if len(line) < LINE_LIMIT:
-            made.problems.append((offset, _timestamp(line), CUT))
+            made.problems.append((offset, timestamp_of(line), CUT))
         elif b'"tokens"' in line and not line.startswith(b'{"$set"'):  # which repeats what was written before
-            made.problems.append((offset, _timestamp(line), LONG))
+            made.problems.append((offset, timestamp_of(line), LONG))
     else:
         _take_line(made, offset, line)
-
-
-def _timestamp(line: bytes) -> str:
-    found = _TIMESTAMP.search(line[:4096])
-    return found.group(1).decode("ascii", "replace") if found else ""
 
 
 def _take_line(made: Chat, offset: int, line: bytes) -> None:
     try:
         record = mapping(decode(line))
     except Refused:
-        made.problems.append((offset, _timestamp(line), BROKEN))
+        made.problems.append((offset, timestamp_of(line), BROKEN))
         return
     changes = mapping(record.get("$set"))
     if "sessionId" in changes:

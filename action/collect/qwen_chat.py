@@ -47,7 +47,7 @@ from .calls import (
 )
 from .files import LINE_LIMIT, LogFile, decode
 from .places import Place, Surroundings
-from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, is_json, lines_until_broken, session_of_path
+from .sources import BROKEN, CUT, LONG, NO_USAGE, Gathered, is_json, lines_until_broken, session_of_path, timestamp_of
 
 AGENT = "qwen-code"
 NAME = "qwen chat"
@@ -61,7 +61,6 @@ NO_CACHE_WRITES = "Qwen Code does not tell Anthropic's cache writes apart"
 NO_CHAT = "Qwen Code kept no chat of this session"
 
 _TOTALS = "usage_record"
-_TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _TYPE = re.compile(rb'"type":\s*"(user|assistant|tool_result|system)"')
 _HEAD = 600
 _EVENT = (
@@ -144,25 +143,20 @@ def _chat(file: LogFile) -> Chat:
         if whole or is_json(line):
             _take_line(made, offset, line)
         elif len(line) < LINE_LIMIT or b"api_response" in line[:4096]:
-            made.problems.append((offset, _timestamp(line), CUT if len(line) < LINE_LIMIT else LONG))
+            made.problems.append((offset, timestamp_of(line), CUT if len(line) < LINE_LIMIT else LONG))
     if not made.calls and made.answers:
         made.calls = made.answers
         made.problems += [(at, "", NO_TELEMETRY) for at, _ in made.answers.values()]
     return made
 
 
-def _timestamp(line: bytes) -> str:
-    found = _TIMESTAMP.search(line[:4096])
-    return found.group(1).decode("ascii", "replace") if found else ""
-
-
 def _take_line(made: Chat, offset: int, line: bytes) -> None:
     found = _TYPE.search(line[:_HEAD])
     kind = found.group(1) if found else b""
     if kind in {b"user", b"tool_result"} and b'"subtype"' not in line[:_HEAD]:
-        made.open = (offset, _timestamp(line))
+        made.open = (offset, timestamp_of(line))
     if kind == b"assistant":
-        made.open = (offset, _timestamp(line)) if b'"functionCall"' in line else None
+        made.open = (offset, timestamp_of(line)) if b'"functionCall"' in line else None
     if b'"turn_result"' in line[:_HEAD] or (b".api_error" in line and b"subagent_name" not in line):
         made.open = None
     if b".api_response" in line or b'"usageMetadata"' in line or b'"managedSession"' in line or not made.workdir:
@@ -182,7 +176,7 @@ def _take(made: Chat, offset: int, line: bytes) -> None:
         elif "managedSession" in record:
             made.problems.append((offset, text(record.get("timestamp"), 40), MANAGED))
     except Refused:
-        made.problems.append((offset, _timestamp(line), BROKEN))
+        made.problems.append((offset, timestamp_of(line), BROKEN))
 
 
 def _take_response(made: Chat, offset: int, record: dict[str, object], event: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from .calls import LOWER_BOUND, MISSING, AgentRun, Refused
 from .files import LINE_LIMIT, LogFile, decode, lines, marked_lines
 from .window import Window
 
+_TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 CUT = "a log ends in the middle of a line"
 LONG = "a line of a log is too long to be read"
@@ -46,6 +47,12 @@ def session_of_path(path: str) -> str:
     """The session or thread id in a log's name or, for a sub-agent's log, in its folder; else the path."""
     found = _SESSION.findall(path.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]) or _SESSION.findall(path)
     return found[-1] if found else path
+
+
+def timestamp_of(line: bytes) -> str:
+    """The time that stands at a line's beginning, as it is written, also in one that is no whole JSON."""
+    found = _TIMESTAMP.search(line[:4096])
+    return found.group(1).decode("ascii", "replace") if found else ""
 
 
 def lines_until_broken(file: LogFile, marks: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, bytes, bool]]:
