@@ -37,12 +37,13 @@ class Call:
     """One request to a model. Counts are of classes that never overlap, except reasoning, a part of output."""
 
     __slots__ = (
-        "at_us", "cache_read", "cache_write_1h", "cache_write_5m", "cache_write_other", "id", "input", "model",
+        "alias", "at_us", "cache_read", "cache_write_1h", "cache_write_5m", "cache_write_other", "id", "input", "model",
         "output", "provider", "reasoning", "searches", "speed", "subagent", "tier",
     )  # fmt: skip
 
     def __init__(self, id: str, provider: str, model: str, at_us: int) -> None:  # noqa: A002
         self.id, self.provider, self.model, self.at_us = id, provider, model, at_us
+        self.alias = ""  # another id that the vendor gave the same response; other logs may know it by that one
         self.input = self.output = self.reasoning = self.searches = 0
         self.cache_read = self.cache_write_5m = self.cache_write_1h = self.cache_write_other = 0
         self.tier = self.speed = ""

@@ -134,7 +134,7 @@ def _tell(made: Execution, gathered: Gathered) -> None:
 
 def _in_transcript(made: Execution, session: Session) -> bool:
     """False for a run that went on with a session without writing to its transcript."""
-    logged = {call.id for call in session.calls.values()}
+    logged = {message for message, _ in session.calls}
     return bool(logged) and (not made.calls or not logged.isdisjoint(made.calls))
 
 
@@ -150,7 +150,7 @@ def _cross_check(made: Execution, session: Session, gathered: Gathered) -> None:
     summed = [sum(column) for column in zip(*told)] if told else [0, 0, 0, 0]
     if session.comparable and any(a > b for a, b in zip(summed, tokens_of_calls(session.known.values()))):
         run.doubt(LOWER_BOUND, MORE_THAN_LOGGED)
-    ids = {call.id for call in run.calls if not call.subagent}
+    ids = {call.alias for call in run.calls if not call.subagent}
     if not run.reported_cost_usd and ids and ids <= made.calls.keys():
         run.reported_cost_usd = reported
 

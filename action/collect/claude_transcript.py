@@ -14,7 +14,8 @@ What the token fields of an `assistant` line's `message.usage` mean:
 Rules:
 
 * A response is written once for each content block: one call for each (message.id, requestId) over all files,
-  the last line's usage counts, at the first line's time. Model `<synthetic>` is no call.
+  the last line's usage counts, at the first line's time. Model `<synthetic>` is no call. A call's id in the record
+  is its requestId, as Claude Code's telemetry tells no other; calls without one have their message's.
 * `--fork-session` copies earlier lines into a new file: a call belongs to the session whose file began first.
 * `cost-state` lines hold the session's totals so far, forks include their parent. They give the reported cost of
   this job (last minus what stood there before) and a cross-check: more tokens there than in the lines means that
@@ -377,17 +378,22 @@ def _tell_shape(name: str, parts: list[Transcript], steps: list[Step], gathered:
     """What the session's agents did in this job, where it made a call."""
     run = gathered.runs.get((AGENT, word(name)))
     if run and (run.calls or steps):
-        agents = {part.subagent_of.get(call.id) for part in parts for call in run.calls if call.subagent}
+        agents = {part.subagent_of.get(call.alias) for part in parts for call in run.calls if call.subagent}
         run.shape = run.shape or Shape(reads=True, retries=True)
         run.shape.add(steps, (key for part in parts for key in part.steps.failed), len(agents - {None, ""}))
 
 
 def _with_own_ids(calls: dict[Key, Call]) -> list[Call]:
-    """Calls whose message ids are distinct. A proxy may repeat one: then the later request's id tells them apart."""
+    """Calls with the id of their request, by which Claude Code's telemetry knows them, else with that of the message.
+
+    A proxy may repeat an id: then the other one tells the later call apart.
+    """
     seen: set[str] = set()
-    for (_, request), call in sorted(calls.items(), key=lambda item: item[1].at_us):
+    for (message, request), call in sorted(calls.items(), key=lambda item: item[1].at_us):
+        call.alias = message
+        call.id = word(request) if request else message
         if call.id in seen:
-            call.id = word(f"{call.id}:{request}")
+            call.id = word(f"{message}:{request}")
         seen.add(call.id)
     return list(calls.values())
 

@@ -94,7 +94,8 @@ class Session:
 
 def read(files: Iterable[LogFile], gathered: Gathered) -> None:
     """Add the sessions of these files."""
-    taken: dict[str, object] = {call.id: None for run in gathered.runs.values() for call in run.calls}
+    runs = gathered.runs.values()
+    taken: dict[str, object] = {name: None for run in runs for call in run.calls for name in (call.id, call.alias)}
     for file in files:
         if gathered.window.touched(file) and file.changed_us >= (gathered.window.start_us or 0):
             sessions, broken = _sessions(file, gathered)

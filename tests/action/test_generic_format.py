@@ -192,7 +192,7 @@ def test_a_call_that_the_agents_own_log_holds_counts_there(tmp_path: Path) -> No
     claude(tmp_path, jsonl(answer(1), answer(2)))
     write(tmp_path, line(1, id="msg_1"), line(2, id="msg_9"), END)
     assert sorted((run.agent, [call.id for call in run.calls]) for run in read(tmp_path)) == [
-        ("a", ["msg_9"]), ("claude-code", ["msg_1", "msg_2"]),
+        ("a", ["msg_9"]), ("claude-code", ["req_1", "req_2"]),
     ]  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def ids_in(home: Path) -> set[str]:
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             if record["type"] == "assistant":
-                found.add(record["message"]["id"])
+                found.add(record["requestId"])
             elif record["type"] == "token_usage_record":
                 found.add(record["payload"]["response_id"])
     return found

@@ -134,6 +134,6 @@ def test_a_transcript_read_by_its_marks_tells_what_decoding_each_line_tells(
         runs, _ = collect(Surroundings([str(home)]), Window())
     calls, doubts = plainly(content)
     counted = [(c.id, c.input, c.cache_read, c.output) for run in runs for c in run.calls]
-    assert sorted(counted) == sorted((key[0], *usage) for key, usage in calls.items())
+    assert sorted(counted) == sorted((key[1], *usage) for key, usage in calls.items())
     told = {reason for run in runs for reason in run.reasons}
     assert told & {UNANSWERED, BROKEN, CUT} == doubts
