@@ -7,7 +7,6 @@ that echoes nothing, what cannot be: it is never mended by a guess.
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from app.core.telemetry.told import Scalar
 
@@ -18,8 +17,6 @@ CONTENT_ID = "sha256:"
 _DIGITS = re.compile(r"[0-9]{1,13}\Z")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]{0,127}\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RefusedEventError(ValueError):
@@ -82,15 +79,3 @@ def content_id(*parts: object) -> str:
 def is_content_id(response_id: str) -> bool:
     """True for an id that is made of content, here or by the Action: it tells nothing about other sources' calls."""
     return response_id.startswith(CONTENT_ID)
-
-
-def microseconds(fields: Fields, key: str, default: int) -> int:
-    """An RFC 3339 instant as microseconds since 1970; the default for anything else."""
-    value = fields.get(key)
-    if not isinstance(value, str) or not _INSTANT.match(value):
-        return default
-    try:
-        since = datetime.fromisoformat(value) - _EPOCH
-    except (ValueError, OverflowError):
-        return default
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,4 +1,4 @@
-"""Qwen Code's telemetry, by the same rules as its chats.
+"""Qwen Code's telemetry, by the same rules as its chats. Read with version 0.15.10, its chats also with 0.24.4.
 
 The log event `qwen-code.api_response` is one response, of sub-agents too:
 
@@ -6,7 +6,7 @@ The log event `qwen-code.api_response` is one response, of sub-agents too:
 * `output_token_count` includes `thoughts_token_count`, unlike Gemini CLI's, which Qwen Code came from; but not with
   Google's own API, where `total_token_count` shows that thoughts came on top.
 * With Anthropic's API, cache writes stand in the input or nowhere: these sessions may have cost more.
-* `response_id` is the API's id, the same as in the chat. Without it the id is made as for a chat.
+* `response_id` is the API's id, the same as in the chat. `event.timestamp` is some milliseconds later than there.
 * `auth_type` is the API that was spoken; for an `openai` one the model's name tells its vendor.
 
 The metric `qwen-code.token.usage` counts the same tokens since the process began: a cross-check, where it names its
@@ -20,7 +20,6 @@ from app.core.telemetry.fields import (
     RefusedEventError,
     count,
     label,
-    microseconds,
     name,
     response_id,
     session_of,
@@ -57,15 +56,14 @@ def read(told: Told) -> UsageEvent:
     """One response."""
     fields = told.attributes
     model, tokens, prompt = label(fields, "model"), _tokens(fields), label(fields, "prompt_id", 512)
-    at_us = microseconds(fields, "event.timestamp", told.at_us)
-    counts = tokens.input, tokens.cache_read, tokens.output
+    session, when = session_of(fields, "session.id"), fields.get("event.timestamp", told.at_us)
     return UsageEvent(
-        session=session_of(fields, "session.id"),
+        session=session,
         version=_version(told),
         provider=provider_of(fields.get("auth_type"), model),
-        response_id=response_id(fields, "response_id", AGENT, prompt, at_us, *counts),
+        response_id=response_id(fields, "response_id", AGENT, session, when, model, *tokens),
         model=model,
-        at_us=at_us,
+        at_us=told.at_us,
         tokens=tokens,
         subagent=_is_of_subagent(fields, prompt),
         doubts=(NO_CACHE_WRITES,) if fields.get("auth_type") == "anthropic" else (),
