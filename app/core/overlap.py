@@ -1,8 +1,8 @@
 """Which calls of a session that an access token told of are in a job's own record too: those count in the record.
 
-Where both name a response by the same kind of id, the id alone decides. Where they do not (Codex and Gemini tell none by
-telemetry), the record stands alone for its session and its time: one source for each agent run. A sub-agent of Codex is
-a session of its own by telemetry, and is known by what its calls used, and when.
+Where both name a response by the same kind of id, the id alone decides. Where they do not (Codex and Gemini tell none
+by telemetry), the record stands alone for its session and its time: one source for each agent run. A sub-agent of Codex
+is a session of its own by telemetry, and is known by what its calls used, and when.
 """
 
 from collections.abc import Sequence

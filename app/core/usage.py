@@ -20,7 +20,7 @@ class Provenance(StrEnum):
 
     JOB = "job"  # the signed token of the job that it ran in
     RELAYED = "relayed"  # that of another job of the same workflow run
-    TOKEN = "token"  # an access token of the organisation: it proves nothing of where the agent ran
+    TOKEN = "token"  # noqa: S105 - an access token of the organisation: it proves nothing of where the agent ran
 
 
 class Purpose(StrEnum):

@@ -18,8 +18,8 @@ from app.core.overlap import AROUND, CONTENT_ID, SAME_MOMENT, Recorded, Signed, 
 from app.core.reported import ReportedRun
 from app.core.repricing import KeptCall, Price
 from app.core.tally import tally
-from app.core.telemetry.parts import SessionPart
 from app.core.telemetry.judged import judged, lasting
+from app.core.telemetry.parts import SessionPart
 from app.core.usage import ModelCall, Provenance, Tokens
 from app.store.books import holding, post
 from app.store.keys import instant, us
@@ -29,11 +29,11 @@ from app.store.told_runs import (
     Growth,
     grow,
     judge,
-    models_left,
     remove_calls,
     remove_told_run,
     tokens_of,
     totals_of,
+    what_is_left,
 )
 
 REASON = "counted in the record of the job"
@@ -49,9 +49,10 @@ def take_over(session: Session, account_id: int, runs: Sequence[ReportedRun], no
             continue
         first, last = min(call.at for call in run.calls), max(call.at for call in run.calls)
         told = _runs(session, account_id, run.agent, first, last, TOLD)
-        recorded = Recorded([Signed(run.session, run.calls)]) if told else None
+        if not told:
+            continue
+        recorded = Recorded([Signed(run.session, run.calls)])
         for each in told:
-            assert recorded is not None
             numbers = _take(session, each, run, recorded, now)
             changed += [(each.repository_id, number) for number in numbers]
     return changed
@@ -82,9 +83,10 @@ def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded
     if len(gone) == told.model_calls:
         return remove_told_run(session, told)
     by = tally([each.call for each in gone], _costs(gone))
-    growth = Growth(by, told.started_at_us, told.ended_at_us, models_left(session, told), None, len(gone))
-    grow(session, told.account_id, told.id, growth, sign=-1)
+    models, first_us, last_us = what_is_left(session, told)
+    grow(session, told.account_id, told.id, Growth(by, first_us, last_us, models, None, len(gone)), sign=-1)
     session.refresh(told)
+    told.started_at_us, told.ended_at_us = first_us, last_us
     totals, doubts = totals_of(session, told.account_id, told.agent, told.session), lasting(told.completeness_reason)
     judge(session, told, *judged(tokens_of(told), told.model_calls, elsewhere=True, totals=totals, doubts=doubts))
     return []
@@ -92,9 +94,7 @@ def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded
 
 def _suspects(session: Session, told: AgentRun, run: ReportedRun) -> list[KeptCall]:
     """The told calls that the record may hold: all of the same session, of others those with the same id, or none."""
-    query = select(ModelCallRow).where(
-        ModelCallRow.account_id == told.account_id, ModelCallRow.agent_run_id == told.id
-    )
+    query = select(ModelCallRow).where(ModelCallRow.account_id == told.account_id, ModelCallRow.agent_run_id == told.id)
     if told.session == run.session:
         return [_kept(row) for row in session.exec(query)]
     identities = [call_identity(told.account_id, call.provider, call.response_id) for call in run.calls]

@@ -136,8 +136,8 @@ class WorkflowJob(SQLModel, table=True):
     repository_id: int = _int()
     run_id: int = _int()
     run_attempt: int = _int()
-    # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed; "telemetry:<agent>:<session>"
-    # stands for a session that was told with an access token alone: issuer and run are empty then
+    # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed. For a session that an access
+    # token alone told of, "telemetry:<agent>:<session>": there is no workflow run then
     job_key: str
     check_run_id: int | None = _int(default=None, nullable=True)
     event_name: str

@@ -13,17 +13,18 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from app.core.facts import AgentRunKey
+from app.core.matching import TELEMETRY
 from app.core.money import NanoUsd
 from app.core.tally import Tally
 from app.core.telemetry.parts import SessionPart, Tags, Total
 from app.core.usage import Completeness, Provenance, Tokens
+from app.store.agent_runs import add_agent_run
 from app.store.keys import new_key, us
 from app.store.raw import Raw, execute, insert, mark_of, one
 from app.store.run_rows import UNPLACED
 from app.store.tables import AgentRun, ModelCallRow, Repository, TelemetryTotal, Tie, WorkflowJob
 
 ISSUER = "telemetry"
-EVENT = "telemetry"
 NO_REPOSITORY = 0
 LOCK_JOB = insert(
     "workflow_job",
@@ -47,8 +48,8 @@ ADD_TO_RUN = Raw("""
         output_tokens = output_tokens + :output, reasoning_tokens = reasoning_tokens + :reasoning,
         cost_nano_usd = cost_nano_usd + :cost, list_cost_nano_usd = list_cost_nano_usd + :list_cost,
         reported_cost_nano_usd = reported_cost_nano_usd + :reported_cost, models = :models,
-        started_at_us = CASE WHEN started_at_us < :first_us THEN started_at_us ELSE :first_us END,
-        ended_at_us = CASE WHEN ended_at_us > :last_us THEN ended_at_us ELSE :last_us END
+        started_at_us = CASE WHEN model_calls > 0 AND started_at_us < :first_us THEN started_at_us ELSE :first_us END,
+        ended_at_us = CASE WHEN model_calls > 0 AND ended_at_us > :last_us THEN ended_at_us ELSE :last_us END
     WHERE account_id = :account_id AND id = :id
 """)
 ADD_TOTAL = Raw("""
@@ -59,6 +60,10 @@ ADD_TOTAL = Raw("""
 """)
 CALLS_OF = "DELETE FROM model_call WHERE account_id = {mark} AND agent_run_id = {mark} AND position IN ({marks})"
 SUMS = ("calls", "unpriced_calls", "unlisted_calls", "cost", "list_cost")
+COUNTED_FROM_ZERO = (
+    "model_calls", "calls_counted_elsewhere", "unpriced_calls", "unlisted_calls", "cost_nano_usd",
+    "list_cost_nano_usd", "reported_cost_nano_usd",
+)  # fmt: skip
 MOST_VALUES = 500
 
 
@@ -69,7 +74,7 @@ def lock_telemetry(session: Session, account_id: int, *, shared: bool) -> None:
     """
     if mark_of(session) != "?":
         kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        execute(session, f"SELECT {kind}(hashtextextended('telemetry', %s))", [account_id])  # noqa: S608 - ours
+        execute(session, f"SELECT {kind}(hashtextextended('telemetry', %s))", [account_id])
 
 
 def repository_named(session: Session, account_id: int, tags: Tags) -> int:
@@ -95,7 +100,7 @@ def hold_session(session: Session, account_id: int, repository_id: int, part: Se
         "run_id": 0,
         "run_attempt": 0,
         "job_key": f"telemetry:{part.agent}:{part.session}",
-        "event_name": EVENT,
+        "event_name": TELEMETRY,
         "head_ref": part.tags.branch,  # claimed, as the pull is: evidence reads `ref` and GitHub's record alone
         "actor_id": 0,
         "repository_properties": "{}",
@@ -126,34 +131,33 @@ def add_told_run(
     session: Session, key: AgentRunKey, job_id: str, part: SessionPart, at: datetime, price_list: str
 ) -> AgentRun:
     """An agent run without any call yet, which `grow` adds."""
-    run = AgentRun(
+    row = {
         **UNPLACED,
         **dict.fromkeys((f"{name}_tokens" for name in Tokens._fields), 0),
-        id=key.agent_run_id,
-        account_id=key.account_id,
-        repository_id=key.repository_id,
-        workflow_job_id=job_id,
-        record_id="",
-        agent=part.agent,
-        agent_version=part.agent_version,
-        provenance=Provenance.TOKEN.value,
-        session=part.session,
-        team=part.tags.team,
-        purpose=part.tags.purpose.value,
-        completeness=Completeness.MISSING.value,
-        started_at_us=us(at),
-        ended_at_us=us(at),
-        model_calls=0,
-        cost_nano_usd=0,
-        list_cost_nano_usd=0,
-        unlisted_calls=0,
-        reported_cost_nano_usd=0,
-        price_list=price_list,
-        body_sha256="",
-    )
-    session.add(run)
-    session.flush()
-    return run
+        **dict.fromkeys(COUNTED_FROM_ZERO, 0),
+        "id": key.agent_run_id,
+        "account_id": key.account_id,
+        "repository_id": key.repository_id,
+        "workflow_job_id": job_id,
+        "record_id": "",
+        "agent": part.agent,
+        "agent_version": part.agent_version,
+        "provenance": Provenance.TOKEN.value,
+        "session": part.session,
+        "team": part.tags.team,
+        "purpose": part.tags.purpose.value,
+        "labels": "{}",
+        "completeness": Completeness.MISSING.value,
+        "completeness_reason": "",
+        "started_at_us": us(at),
+        "ended_at_us": us(at),
+        "models": "[]",
+        "price_list": price_list,
+        "body_sha256": "",
+        "shape": None,
+    }
+    add_agent_run(session, row)
+    return session.get_one(AgentRun, key.agent_run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ def add_totals(session: Session, account_id: int, part: SessionPart) -> None:
 
 
 def _merged(totals: Iterable[Total]) -> list[Mapping[str, Any]]:
-    """In one order, so that none waits for another. One series counts for several kinds where they include each other."""
+    """In one order, so that none waits for another. A series counts for several kinds where one includes the other."""
     rows = {
         (f"{total.kind}:{total.series}", total.start_us, total.value): {
             "series": f"{total.kind}:{total.series}",
@@ -237,15 +241,17 @@ def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> N
         execute(session, statement, [run.account_id, run.id, *step])
 
 
-def models_left(session: Session, run: AgentRun) -> list[str]:
-    """The models of the calls that an agent run still has, most calls first."""
+def what_is_left(session: Session, run: AgentRun) -> tuple[list[str], int, int]:
+    """Of the calls that an agent run still has: their models, most calls first, and when the first and last were."""
+    at = col(ModelCallRow.at_us)
     query = (
-        select(ModelCallRow.model)
+        select(ModelCallRow.model, func.min(at), func.max(at))
         .where(ModelCallRow.agent_run_id == run.id)
         .group_by(ModelCallRow.model)
         .order_by(func.count().desc(), ModelCallRow.model)
     )
-    return list(session.exec(query))
+    models, first, last = zip(*session.exec(query), strict=True)
+    return list(models), min(first), max(last)
 
 
 def remove_told_run(session: Session, run: AgentRun) -> list[int]:

@@ -239,7 +239,7 @@ def _add(
 
 
 def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[tuple[int, int]]) -> None:
-    """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost an agent run."""
+    """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a run."""
     claims, now = sent.claims, sent.now
     kind, due = ("place", now) if sent.report.closed else ("expect", now + EXPECTED_WITHIN)
     jobs = [_run_job(claims.account_id, claims.repository_id, claims.run_id, kind, job_id, due)]

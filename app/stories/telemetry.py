@@ -23,7 +23,7 @@ from app.store.access_tokens import note_use, token_for, used_lately
 from app.store.admission import admission_of
 from app.store.agent_runs import add_calls
 from app.store.books import post_usage
-from app.store.keys import new_key, us
+from app.store.keys import instant, new_key, us
 from app.store.overlap import models_with, recorded_around
 from app.store.queue import NewJob, enqueue
 from app.store.run_rows import call_row
@@ -39,8 +39,8 @@ from app.store.told_runs import (
     lock_telemetry,
     next_position,
     repository_named,
-    told_run,
     tokens_of,
+    told_run,
     totals_of,
 )
 from app.world import World
@@ -151,8 +151,7 @@ def _take_part(session: Session, world: World, account_id: int, part: SessionPar
     if run is None:
         if part.calls and not any(fresh):
             return False
-        at = min((told.call.at for told in part.calls), default=now)
-        run = add_told_run(session, key, job_id, part, at, world.prices.version)
+        run = add_told_run(session, key, job_id, part, min(_times(part, now)), world.prices.version)
     if any(fresh):
         _enter(session, key, run, part, costs, fresh, elsewhere, now)
         enqueue(session, _place_job(key, job_id, now), now)
@@ -162,16 +161,20 @@ def _take_part(session: Session, world: World, account_id: int, part: SessionPar
     return True
 
 
-def _not_recorded(
-    session: Session, account_id: int, part: SessionPart, now: datetime
-) -> tuple[list[bool], int]:
-    """Which calls no record holds, and how many one does; for a part without calls whether a record is of its session."""
-    at = [told.call.at for told in part.calls] or [now]
+def _not_recorded(session: Session, account_id: int, part: SessionPart, now: datetime) -> tuple[list[bool], int]:
+    """Which calls no record holds, and how many one does; without calls: whether a record is of this session."""
+    at = _times(part, now)
     recorded = recorded_around(session, account_id, part, min(at), max(at))
     if not part.calls:
-        return [], int(recorded.holds_session(part.session, now))
+        return [], int(recorded.holds_session(part.session, max(at)))
     held = [recorded.holds(part.session, told.call) for told in part.calls]
     return [not each for each in held], sum(held)
+
+
+def _times(part: SessionPart, now: datetime) -> list[datetime]:
+    """When a session was at work, by its calls or else its metrics."""
+    calls = [told.call.at for told in part.calls]
+    return calls or [instant(total.start_us) for total in part.totals] or [now]
 
 
 def _add_calls(
@@ -220,6 +223,4 @@ def _reported(told: Sequence[ToldCall]) -> NanoUsd | None:
 
 def _place_job(key: AgentRunKey, job_id: str, now: datetime) -> NewJob:
     lane = f"{key.account_id}/{key.repository_id}/run/0"
-    return NewJob(
-        key.account_id, lane, "place", f"place:{job_id}", {"workflow_job_id": job_id}, now + PLACED_WITHIN
-    )
+    return NewJob(key.account_id, lane, "place", f"place:{job_id}", {"workflow_job_id": job_id}, now + PLACED_WITHIN)
