@@ -23,8 +23,8 @@ def logs(body: bytes, wanted: Wanted) -> Iterator[Told]:
         attributes = _objects(record, "attributes")
         name = _event_name(record, attributes)
         if name in wanted.names:
-            at_us = _microseconds(record, "timeUnixNano") or _microseconds(record, "observedTimeUnixNano")
-            yield Told(name, resource, _kept(attributes, wanted.keys), scope, at_us)
+            at_ns = _nanoseconds(record, "timeUnixNano") or _nanoseconds(record, "observedTimeUnixNano")
+            yield Told(name, resource, _kept(attributes, wanted.keys), scope, at_ns // 1000)
 
 
 def metrics(body: bytes, wanted: Wanted) -> Iterator[Told]:
@@ -40,8 +40,8 @@ def metrics(body: bytes, wanted: Wanted) -> Iterator[Told]:
                 resource,
                 _kept(attributes, wanted.keys),
                 scope,
-                _microseconds(point, "timeUnixNano"),
-                _microseconds(point, "startTimeUnixNano"),
+                _nanoseconds(point, "timeUnixNano") // 1000,
+                _nanoseconds(point, "startTimeUnixNano") // 1000,
                 _number(point),
                 digest(of_all, in_order(_pairs(attributes))),
             )
@@ -52,7 +52,10 @@ def spans(body: bytes, wanted: Wanted) -> Iterator[Told]:
         name = _text(span, "name")
         if name in wanted.names:
             kept = _kept(_objects(span, "attributes"), wanted.keys)
-            ended_us, start_us = _microseconds(span, "endTimeUnixNano"), _microseconds(span, "startTimeUnixNano")
+            ended_us, start_us = (
+                _nanoseconds(span, "endTimeUnixNano") // 1000,
+                _nanoseconds(span, "startTimeUnixNano") // 1000,
+            )
             yield Told(name, resource, kept, scope, ended_us, start_us)
 
 
@@ -181,14 +184,13 @@ def _double(given: Any) -> float | None:
         raise MalformedError(SHAPE) from error
 
 
-def _microseconds(holder: Object, name: str) -> int:
+def _nanoseconds(holder: Object, name: str) -> int:
     given = holder.get(name)
     if given is None:
         return 0
-    nanoseconds = _integer(given)
-    if nanoseconds < 0:
+    if (nanoseconds := _integer(given)) < 0:
         raise MalformedError(SHAPE)
-    return nanoseconds // 1000
+    return nanoseconds
 
 
 def _points(metric: Object) -> Iterator[Object]:

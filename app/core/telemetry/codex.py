@@ -1,4 +1,4 @@
-"""OpenAI Codex's telemetry. Read with versions 0.118.0 and 0.169.0. All values are texts.
+"""OpenAI Codex's telemetry. Read with version 0.169.0. Some counts are texts, some are numbers.
 
 The log event `codex.sse_event` with `event.kind` `response.completed` comes twice for each response: once when it is
 received, and once with the usage, which alone has `input_token_count` and counts.
@@ -7,7 +7,8 @@ received, and once with the usage, which alone has `input_token_count` and count
   The lifetime of a cache write is not told.
 * `output_token_count` includes `reasoning_token_count`. `tool_token_count` is the total in spite of its name: ignored.
 * `conversation.id` is the session, a sub-agent's its own. No event says that it is one of a sub-agent.
-* The API's response id is not told, so that a retry of the exporter is known by its content alone.
+* The API's response id is not told, so that a retry of the exporter is known by its content alone. Nor is who serves
+  the model: OpenAI is taken, as for a rollout that names no provider.
 
 The metric `codex.turn.token_usage` names no session, and its types overlap: ignored. Events of tools hold commands and
 their output, traces hold everything: ignored.
