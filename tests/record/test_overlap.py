@@ -154,7 +154,7 @@ def test_any_order_and_any_repetition_gives_the_same_books(
     for shuffled in (False, True):
         with tempfile.TemporaryDirectory() as folder, fresh(Path(folder), sqlite_template, issuer_once) as server:
             token = new_token(server.world.db)
-            steps = [lambda calls=calls: expect(tell(server, "logs", body_of(calls), token), 200) for calls in told]
+            steps = [telling_of(server, calls, token) for calls in told]
             steps += [record_of(server, run_of(s, numbers), job=s + 1) for s, numbers in recorded.items()]
             if shuffled:
                 steps += [step for step in steps[: len(told)] if seed.random() < 0.5]
@@ -174,6 +174,10 @@ def fresh(folder: Path, template: Path, issuer: Issuer) -> Any:
     with database.transaction() as session:
         install(session)
     return serving(world_of(database, issuer.url), issuer)
+
+
+def telling_of(server: Server, calls: list[int], token: str) -> Step:
+    return lambda: expect(tell(server, "logs", body_of(calls), token), 200)
 
 
 def session_of(number: int) -> str:
