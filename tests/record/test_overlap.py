@@ -3,8 +3,10 @@
 import json
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,37 @@ def test_another_agents_calls_at_the_same_time_are_its_own(server: Server) -> No
     tell(server, "logs", logs(api_request("req_9", START, "s-9")), token)
     record_of(server, agent_run("s-1", [call(0, id="msg_0")]))()
     assert {run.session for run in everything(server.world.db, AgentRun)} == {"s-9", "s-1"}
+
+
+def test_a_record_and_telemetry_that_come_at_the_same_moment_see_each_other(server: Server) -> None:
+    """Codex has no ids in common: only the record's and the telemetry's taking turns keeps them from both counting."""
+    token = new_token(server.world.db)
+    for number in range(12):
+        at = START - number * timedelta(minutes=20)
+        body = logs(codex_event(f"s-{number}", at), api_request(f"req_{number}", at, f"s-{number}"))
+        runs = [
+            agent_run(f"s-{number}", [codex_call(number, at)], agent="codex"),
+            agent_run(f"s-{number}", [call(0, id=f"req_{number}", at=stamp(at))]),
+        ]
+        at_once(partial(tell, server, "logs", body, token), record_of(server, *runs, job=number + 1))
+    runs_kept = everything(server.world.db, AgentRun)
+    assert {run.provenance for run in runs_kept} == {"job"}
+    assert len(everything(server.world.db, ModelCallRow)) == 24
+    check_books(server.world.db)
+
+
+def at_once(*steps: Step) -> None:
+    barrier = threading.Barrier(len(steps))
+
+    def do(step: Step) -> None:
+        barrier.wait()
+        step()
+
+    threads = [threading.Thread(target=do, args=(step,)) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 # ---- for any order ------------------------------------------------------------------------------------------------
