@@ -29,6 +29,7 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from . import claude_parcel, second_process
 from .calls import Call, digest, mapping, word
 from .claude_lines import Key, Transcript, read_transcript
 from .claude_message import tokens_of_calls
@@ -69,7 +70,8 @@ def recognises(record: dict[str, object]) -> bool:
 
 def read(files: Iterable[LogFile], gathered: Gathered) -> None:
     """Add the agent runs of these transcripts to what was gathered."""
-    transcripts = [read_transcript(file) for file in _whole_sessions(list(files), gathered)]
+    whole = list(_whole_sessions(list(files), gathered))
+    transcripts = second_process.read_each(whole, read_transcript, claude_parcel.pack, claude_parcel.unpack)
     transcripts.sort(key=lambda transcript: transcript.order)
     owners = _owners(transcripts)
     owning: dict[str, list[Transcript]] = {}
