@@ -14,10 +14,11 @@ from .shape import Steps
 from .sources import BROKEN, CUT, LONG, is_json, lines_until_broken, session_of_path
 
 Key = tuple[str, str]
-# What `_take` may do something about.
-_MARKED = re.compile(rb'"(?:usage"|cost-state"|api-request"|api_error"|type": ?"user")')
-# A line that says early, behind plain values, that it is a user's. No writer names a key twice.
-_OF_USER = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"user",')
+# What `_take` may do something about. An answer says so twice, before its content and behind it: one torn or damaged on
+# one side is still found, while its content need not be looked through.
+_MARKED = re.compile(rb'"type": ?"(?:message|assistant|user|api-request|cost-state|system)"')
+# A line that says early, behind plain values, that it is a user's or a request. No writer names a key twice.
+_EARLY = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"(user|api-request)",')
 _HEAD = 300  # of a line, where its type stands
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 
@@ -44,6 +45,7 @@ class Transcript:
         self.costs: list[CostState] = []
         self.problems: list[tuple[int, bytes, str]] = []  # offset, of the line its time, sentence
         self.open_turn: tuple[int, bytes] | None = None
+        self.perhaps_open: tuple[int, bytes] | None = None  # by a user's line that was not looked at whole
         self.unfinished: dict[Key, int] = {}
         self.steps = Steps()
         self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
@@ -65,6 +67,7 @@ def read_transcript(file: LogFile) -> Transcript:
     made.began_us = _began_in(file)
     for offset, line, whole in lines_until_broken(file, _MARKED):
         _take(made, offset, line, whole)
+    _settle(made)
     if made.open_turn:
         made.open_turn = (made.open_turn[0], _stamp(made.open_turn[1]))
     made.session = made.session or session_of_path(file.path)
@@ -91,14 +94,19 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
     if not whole:
         _take_broken(made, offset, line)
         return
-    if not _OF_USER.match(line) and _may_hold_usage(line):
+    early = _EARLY.match(line)
+    kind = early.group(1) if early else b""
+    if kind == b"user":
+        _take_user(made, offset, line)
+    elif _may_hold_usage(line):
         try:
             _take_record(made, offset, line, decode(line))
         except Refused:
             made.problems.append((offset, _stamp(line), BROKEN))
-    elif _asks(line):
-        made.open_turn = (offset, line)
-        claude_steps.take_line(made.steps, offset, line)
+    elif kind:
+        made.open_turn, made.perhaps_open = (offset, line), None
+    elif claude_steps.is_of_user(line):
+        _take_user(made, offset, line)
     elif b'"api_error"' in line[:_HEAD]:
         claude_steps.take_retry(made.steps, offset, line)
 
@@ -127,14 +135,17 @@ def _began(line: bytes) -> int | None:
         return None
 
 
-def _asks(line: bytes) -> bool:
-    """True for a line after which the model answers. Quotes inside of text are escaped, so this finds real keys."""
-    if line.startswith((b'{"type":"api-request",', b'{"type": "api-request",')):
-        return True
-    colon = line.find(b'":') + 2
-    if line[colon : colon + 1] == b" ":  # who wrote the line puts a space after each colon, or after none
-        return b'"type": "user"' in line and b'"isMeta": true' not in line
-    return b'"type":"user"' in line and b'"isMeta":true' not in line
+def _take_user(made: Transcript, offset: int, line: bytes) -> None:
+    claude_steps.take_line(made.steps, offset, line)
+    _settle(made)
+    made.perhaps_open = (offset, line)
+
+
+def _settle(made: Transcript) -> None:
+    """Look whether the last user's line asks the model. Most are long, and answered: then nobody needs to know."""
+    if made.perhaps_open and not claude_steps.is_note(made.perhaps_open[1]):
+        made.open_turn = made.perhaps_open
+    made.perhaps_open = None
 
 
 def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> None:
@@ -144,9 +155,9 @@ def _take_record(made: Transcript, offset: int, line: bytes, found: object) -> N
     elif record.get("type") == "user":  # a tool's result may hold usage too
         claude_steps.take_line(made.steps, offset, line)
         if record.get("isMeta") is not True:
-            made.open_turn = (offset, line)
+            made.open_turn, made.perhaps_open = (offset, line), None
     elif record.get("type") == "assistant":
-        made.open_turn = None
+        made.open_turn = made.perhaps_open = None
         if not made.session:
             made.session = text(record.get("sessionId"), 128)
             made.workdir = text(record.get("cwd"), 4096)
