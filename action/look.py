@@ -17,11 +17,10 @@ from collect.window import Window
 def look(arguments: list[str]) -> int:
     """`collect --home DIR`: print the record of a home folder as JSON."""
     parser = argparse.ArgumentParser(prog="main.py", description="Mergemeter's Action. Only `collect` is for people.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    looking = commands.add_parser("collect", help="print what would be recorded of a home folder, and send nothing")
-    looking.add_argument("--home", default=os.path.expanduser("~"), help="the home folder (default: yours)")
-    looking.add_argument("--temp", default="", help="the runner's temporary folder, for the file of claude-code-action")
-    looking.add_argument(
+    parser.add_argument("command", choices=["collect"], help="print what would be recorded, and send nothing")
+    parser.add_argument("--home", default=os.path.expanduser("~"), help="the home folder (default: yours)")
+    parser.add_argument("--temp", default="", help="the runner's temporary folder, for the file of claude-code-action")
+    parser.add_argument(
         "--workspace", default="", help="the folder that the agent worked in, for agents that log there"
     )
     chosen = parser.parse_args(arguments)
@@ -59,6 +58,6 @@ def _is_deep(value: dict[str, object]) -> bool:
 
 
 def _one_to_a_line(objects: list[dict[str, object]], indent: str) -> str:
-    """Model calls are many: they are encoded at once. No text in JSON holds a line break, so it can mark the commas."""
-    text = json.dumps(objects, separators=("\n", ": "))
-    return text[1:-1].replace("}\n{", "},\r" + indent + "{").replace("\n", ", ").replace("\r", "\n")
+    """Model calls are many: they are encoded at once. JSON has no bare return in texts, so it marks the commas."""
+    text = json.dumps(objects, separators=(",\r ", ": "))
+    return text[1:-1].replace("},\r {", "},\n" + indent + "{").replace("\r", "")
