@@ -95,7 +95,9 @@ def _answered(answer: int, second: int) -> list[tuple[int, Any]]:
         _, status = os.waitpid(second, 0)
     except ChildProcessError:  # children are not to be waited for here, so how it ended is not known
         return []
-    found: list[tuple[int, Any]] = marshal.loads(packed) if status == 0 else []  # noqa: S302 - our own process wrote it
+    if status or not packed:
+        return []
+    found: list[tuple[int, Any]] = marshal.loads(packed)  # noqa: S302 - our own process wrote it
     return found
 
 
