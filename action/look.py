@@ -7,11 +7,14 @@ import json
 import os
 import sys
 import time
+from functools import lru_cache
 
 import record
 from collect import collect
 from collect.places import Surroundings
 from collect.window import Window
+
+_quoted = lru_cache(maxsize=100)(json.dumps)  # the names of fields, which are few
 
 
 def look(arguments: list[str]) -> int:
@@ -39,17 +42,30 @@ def look(arguments: list[str]) -> int:
     return 0
 
 
-def _for_people(value: object, indent: str = "") -> str:
+def _for_people(value: object) -> str:
     """JSON over several lines, where what holds nothing deeper has one."""
+    pieces: list[str] = []
+    _lay_out(value, "", pieces)
+    return "".join(pieces)
+
+
+def _lay_out(value: object, indent: str, pieces: list[str]) -> None:
     deeper = indent + "  "
     if isinstance(value, dict) and _is_deep(value):
-        parts = [f"{json.dumps(name)}: {_for_people(each, deeper)}" for name, each in value.items()]
-        return "{\n" + ",\n".join(deeper + part for part in parts) + f"\n{indent}}}"
-    if isinstance(value, list) and value:
+        for number, (name, each) in enumerate(value.items()):
+            pieces.append(f"{',' if number else '{'}\n{deeper}{_quoted(name)}: ")
+            _lay_out(each, deeper, pieces)
+        pieces.append(f"\n{indent}}}")
+    elif isinstance(value, list) and value:
         if all(isinstance(each, dict) for each in value) and not any(map(_is_deep, value)):
-            return f"[\n{deeper}{_one_to_a_line(value, deeper)}\n{indent}]"
-        return "[\n" + ",\n".join(deeper + _for_people(each, deeper) for each in value) + f"\n{indent}]"
-    return json.dumps(value)
+            pieces += ["[\n", deeper, _one_to_a_line(value, deeper)]
+        else:
+            for number, each in enumerate(value):
+                pieces.append(f"{',' if number else '['}\n{deeper}")
+                _lay_out(each, deeper, pieces)
+        pieces.append(f"\n{indent}]")
+    else:
+        pieces.append(json.dumps(value))
 
 
 def _is_deep(value: dict[str, object]) -> bool:

@@ -180,8 +180,8 @@ def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Itera
 
 
 def _more_than_logged(session: Session) -> bool:
-    logged = tokens_of_calls(session.known.values())
     totals = [cost.tokens for part in session.parts for cost in part.costs[-1:]]
+    logged = tokens_of_calls(session.known.values()) if totals else []
     return any(told > held for tokens in totals for told, held in zip(tokens, logged))
 
 
