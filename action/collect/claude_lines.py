@@ -14,9 +14,11 @@ from .shape import Steps
 from .sources import BROKEN, CUT, LONG, is_json, lines_until_broken, session_of_path
 
 Key = tuple[str, str]
-# What `_take` may do something about. An answer says so twice, before its content and behind it: one torn or damaged on
-# one side is still found, while its content need not be looked through.
-_MARKED = re.compile(rb'"type": ?"(?:message|assistant|user|api-request|cost-state|system)"')
+# What `_take` may do something about, by its type, subtype or role. An answer tells three times what it is, before its
+# content and behind it: one that is torn or damaged is still found, and no content need be looked through.
+_MARKED = re.compile(
+    rb'e": ?"(?:message|assistant|api-request|cost-state|api_error|(?:(?<=type":")|(?<=type": "))user)"'
+)
 # A line that says early, behind plain values, that it is a user's or a request. No writer names a key twice.
 _EARLY = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"(user|api-request)",')
 _HEAD = 300  # of a line, where its type stands
@@ -105,6 +107,8 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
             made.problems.append((offset, _stamp(line), BROKEN))
     elif kind:
         made.open_turn, made.perhaps_open = (offset, line), None
+        if claude_steps.is_of_user(line):  # behind a request that was torn
+            claude_steps.take_line(made.steps, offset, line)
     elif claude_steps.is_of_user(line):
         _take_user(made, offset, line)
     elif b'"api_error"' in line[:_HEAD]:
