@@ -52,9 +52,8 @@ def processes(differently: str = "") -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(not TWO_CPUS, reason="needs Linux and two CPUs")
-def test_two_processes_read_many_bytes_and_all_is_found_in_order() -> None:
-    assert processes() == 2
+def test_two_processes_read_many_bytes_where_two_can_run_and_all_is_found_in_order() -> None:
+    assert processes() == (2 if TWO_CPUS else 1)
 
 
 @pytest.mark.parametrize(
