@@ -34,7 +34,7 @@ FIELDS = (
 
 
 def measure(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Medians of time, CPU and memory for both, their ratios, and the totals that both found."""
+    """Medians of time, CPU and memory for each, the ratios to ccusage's, and the totals that all found."""
     peer = peer_programs.ccusage()
     if peer is None:
         return {"skipped": "npm is missing"}
@@ -48,14 +48,12 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
             for name, command in commands.items():
                 seen[name].append(run(command, environ, Path(folder) / name))
         held = {name: held_bytes(command, environ, Path(folder) / name) for name, command in commands.items()}
-        ours, theirs = (
-            totals((Path(folder) / "ours").read_bytes()),
-            peer_programs.ccusage_totals((Path(folder) / "ccusage").read_bytes()),
-        )
-    if ours != theirs:
-        raise RuntimeError(f"ours tells {ours}, ccusage {theirs}")
+        told = {name: (Path(folder) / name).read_bytes() for name in commands}
+    theirs = peer_programs.ccusage_totals(told.pop("ccusage"))
+    if ours := {name: found for name, record in told.items() if (found := totals(record)) != theirs}:
+        raise RuntimeError(f"ccusage tells {theirs}, {ours}")
     about = {"transcripts_mb": round(size / 1e6, 1), "files": FILES, "rounds": rounds, "cpus": os.cpu_count()}
-    return {**about, **_compared(seen, held), "totals": ours}
+    return {**about, **_compared(seen, held), "totals": theirs}
 
 
 def totals(record: bytes) -> peer_programs.Totals:

@@ -23,7 +23,13 @@ def stamped(kind: str, second: int, **more: Any) -> dict[str, Any]:
 
 def answer(second: int = 10) -> dict[str, Any]:
     usage = {"input_tokens": 5, "output_tokens": 7}
-    message = {"model": "claude-x", "id": f"msg_{second}", "type": "message", "role": "assistant", "content": []}
+    message: dict[str, Any] = {
+        "model": "claude-x",
+        "id": f"msg_{second}",
+        "type": "message",
+        "role": "assistant",
+        "content": [],
+    }
     message |= {"stop_reason": "end_turn", "usage": usage}
     line = stamped("assistant", second, requestId=f"req_{second}")
     return {"parentUuid": line.pop("parentUuid"), "message": message, **line}  # its type stands behind the message
