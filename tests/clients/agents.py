@@ -1,66 +1,89 @@
-"""The real clients: what each needs in its home and its environment, and its command line.
-
-A command is given as words of which the first is a program of tests/clients/package.json.
-"""
+"""The real clients: what each needs in its home and its environment, and its command line."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CLAUDE, CLAUDE_SMALL = "claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001"
 CODEX, GEMINI, QWEN = "gpt-5.1-codex", "gemini-2.5-pro", "qwen3-coder-plus"
 CHECKER = '{"checker":{"description":"Checks things","prompt":"You are a checker","model":"haiku","tools":["Bash"]}}'
+JSON, PROTOBUF = "http/json", "http/protobuf"
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Where a client sends its OpenTelemetry. `tags` are resource attributes; without, the job's are left as they are."""
+
+    address: str
+    token: str
+    encoding: str = JSON
+    tags: str = ""
+
+    def environ(self) -> dict[str, str]:
+        """OpenTelemetry's own variables, as every SDK reads them. Often, so that a short run sends more than once."""
+        named = {"OTEL_RESOURCE_ATTRIBUTES": self.tags} if self.tags else {}
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.address,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": self.encoding,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {self.token}",
+            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTEL_LOGS_EXPORT_INTERVAL": "500",
+            **named,
+        }
 
 
 @dataclass(frozen=True)
 class Client:
-    """`first` and `again` make the words of a fresh and of a resumed run from a prompt."""
+    """`first` and `again` make the words of a fresh and of a resumed run from a prompt; the first word is a program.
+
+    `environ`, `files` (by their path in the home) and `before` (a command that sets it up) depend on the API's address,
+    `telemetry` is None where a client has none. `limits`: a name, and more words that make it stop early. `older`: it
+    is of the folder `older`, see installed.py. `child` is the type of sub-agent to ask it for, None where it has none.
+    """
 
     name: str
     first: Callable[[str], Sequence[str]]
-    again: Callable[[str], Sequence[str]] | None = None
-    environ: Callable[[str], Mapping[str, str]] = lambda url: {}
-    files: Callable[[str, str], Mapping[str, str]] = lambda url, otlp: {}
-    telemetry: Callable[[str, str], Mapping[str, str]] | None = None  # from its address and a token
-    limited: Sequence[str] = ()  # more words that make it stop early
-    limited_by: "Client | None" = None  # the same client, set to stop early
+    again: Callable[[str], Sequence[str]] | None
+    environ: Callable[[str], Mapping[str, str]]
+    files: Callable[[str, Telemetry | None], Mapping[str, str]] = lambda url, told: {}
+    telemetry: Callable[[Telemetry], Mapping[str, str]] | None = None
     before: Callable[[str], Sequence[str]] | None = None
-    sub_agent: bool = True
+    limits: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limited: "Client | None" = None  # the same, set to stop early by its files
+    older: bool = False
+    child: str | None = None
 
 
-def otel(address: str, token: str, encoding: str = "http/json") -> dict[str, str]:
-    """OpenTelemetry's own variables, as every SDK reads them."""
-    return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": address,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": encoding,
-        "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {token}",
-        "OTEL_METRIC_EXPORT_INTERVAL": "500",
-        "OTEL_LOGS_EXPORT_INTERVAL": "500",
-        "OTEL_RESOURCE_ATTRIBUTES": "team=payments,vcs.owner.name=acme,vcs.repository.name=widgets",
-    }
+def everyone() -> list[Client]:
+    """Each client as it is pinned."""
+    return [claude(), claude(older=True), codex(), gemini(), qwen(), copilot(), opencode(), pi(), cline()]
 
 
 # ---- Claude Code ---------------------------------------------------------------------------------------------------
 
 
-def claude(words: Sequence[str] = (), encoding: str = "http/json") -> Client:
+def claude(*, older: bool = False) -> Client:
+    """The newest, and 2.1.197, which npm installs where Node.js is older than 22."""
+
     def first(prompt: str) -> list[str]:
         tools = ["--allowedTools", "Bash,Read,Task,Agent", "--agents", CHECKER]
-        return ["claude", "-p", prompt, "--output-format", "json", "--model", CLAUDE, *tools, *words]
+        return ["claude", "-p", prompt, "--output-format", "json", "--model", CLAUDE, *tools]
 
     return Client(
-        "claude-code",
+        "claude-code-2.1.197" if older else "claude-code",
         first,
         lambda prompt: [*first(prompt), "--continue"],
         lambda url: {
             "ANTHROPIC_API_KEY": "sk-ant-test", "ANTHROPIC_BASE_URL": url, "DISABLE_AUTOUPDATER": "1",
-            "DISABLE_ERROR_REPORTING": "1", "IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_ERROR_REPORTING": "1", "IS_SANDBOX": "1",
         },
-        telemetry=lambda address, token: {
-            **otel(address, token, encoding), "CLAUDE_CODE_ENABLE_TELEMETRY": "1", "OTEL_METRICS_EXPORTER": "otlp",
+        telemetry=lambda told: {
+            **told.environ(), "CLAUDE_CODE_ENABLE_TELEMETRY": "1", "OTEL_METRICS_EXPORTER": "otlp",
             "OTEL_LOGS_EXPORTER": "otlp",
         },
-        limited=["--max-turns", "2"],
+        limits={"turns": ["--max-turns", "2"], "budget": ["--max-budget-usd", "0.005"]},
+        older=older,
+        child="checker",
     )  # fmt: skip
 
 
@@ -89,15 +112,26 @@ CODEX_OTEL = """\
 [otel]
 environment = "test"
 log_user_prompt = false
-exporter = {{ otlp-http = {{ endpoint = "{otlp}/v1/logs", protocol = "{protocol}", headers = {{ "Authorization" = "Bearer {token}" }} }} }}
+[otel.exporter.otlp-http]
+endpoint = "{address}/v1/logs"
+protocol = "{protocol}"
+headers = {{ "Authorization" = "Bearer {token}" }}
 """
+CODEX_BUDGET = [
+    "-c", "features.rollout_budget.enabled=true", "-c", "features.rollout_budget.limit_tokens=6000",
+    "-c", "features.rollout_budget.reminder_at_remaining_tokens=[100]",
+]  # fmt: skip
 
 
-def codex(protocol: str = "json", token: str = "secret-token") -> Client:
-    def files(url: str, otlp: str) -> dict[str, str]:
-        text = CODEX_CONFIG.format(model=CODEX, url=url)
-        text += CODEX_OTEL.format(otlp=otlp, protocol=protocol, token=token) if otlp else ""
-        return {".codex/config.toml": text}
+def codex() -> Client:
+    """Its telemetry is set in its file, not in the environment, but for the tags."""
+
+    def files(url: str, told: Telemetry | None) -> dict[str, str]:
+        config = CODEX_CONFIG.format(model=CODEX, url=url)
+        if told:
+            protocol = "json" if told.encoding == JSON else "binary"
+            config += CODEX_OTEL.format(address=told.address, protocol=protocol, token=told.token)
+        return {".codex/config.toml": config}
 
     return Client(
         "codex",
@@ -105,28 +139,33 @@ def codex(protocol: str = "json", token: str = "secret-token") -> Client:
         lambda prompt: ["codex", "exec", "--json", "--skip-git-repo-check", "resume", "--last", prompt],
         lambda url: {"STAND_IN_KEY": "sk-test"},
         files,
-        lambda address, token: {"OTEL_RESOURCE_ATTRIBUTES": otel("", "")["OTEL_RESOURCE_ATTRIBUTES"]},
-        limited=["-c", "features.rollout_budget.enabled=true", "-c", "features.rollout_budget.limit_tokens=6000",
-                 "-c", "features.rollout_budget.reminder_at_remaining_tokens=[100]"],
-    )  # fmt: skip
+        lambda told: {name: value for name, value in told.environ().items() if name == "OTEL_RESOURCE_ATTRIBUTES"},
+        limits={"budget": CODEX_BUDGET},
+        child="",
+    )
 
 
 # ---- Gemini CLI and Qwen Code --------------------------------------------------------------------------------------
 
 
-def _settings(auth: str, otlp: str, more: Mapping[str, object]) -> str:
-    telemetry = {"enabled": True, "target": "local", "otlpEndpoint": otlp, "otlpProtocol": "http", "logPrompts": False}
+def _settings(auth: str, told: Telemetry | None, more: Mapping[str, object]) -> str:
+    telemetry = {
+        "enabled": True, "target": "local", "otlpEndpoint": told.address if told else "", "otlpProtocol": "http",
+        "logPrompts": False,
+    }  # fmt: skip
     return json.dumps({
         "security": {"auth": {"selectedType": auth}, "folderTrust": {"enabled": False}},
         "privacy": {"usageStatisticsEnabled": False},
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
-        "telemetry": telemetry if otlp else {"enabled": False},
+        "telemetry": telemetry if told else {"enabled": False},
         "ide": {"enabled": False},
         **more,
     })  # fmt: skip
 
 
 def gemini(more: Mapping[str, object] | None = None) -> Client:
+    """`more` settings beside those that every run needs."""
+
     def words(prompt: str) -> list[str]:
         return ["gemini", "-p", prompt, "-o", "json", "-m", GEMINI, "--approval-mode", "yolo"]
 
@@ -137,13 +176,14 @@ def gemini(more: Mapping[str, object] | None = None) -> Client:
         lambda url: {
             "GEMINI_API_KEY": "test-key", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_TRUST_WORKSPACE": "true",
         },
-        lambda url, otlp: {".gemini/settings.json": _settings("gemini-api-key", otlp, more or {})},
-        lambda address, token: otel(address, token),
-        limited_by=None if more else gemini({"model": {"maxSessionTurns": 2}}),
+        lambda url, told: {".gemini/settings.json": _settings("gemini-api-key", told, more or {})},
+        Telemetry.environ,
+        limited=None if more else gemini({"model": {"maxSessionTurns": 2}}),
+        child="generalist",
     )  # fmt: skip
 
 
-def qwen(more: Mapping[str, object] | None = None) -> Client:
+def qwen() -> Client:
     def words(prompt: str) -> list[str]:
         return ["qwen", prompt, "-o", "json", "-y"]
 
@@ -152,24 +192,18 @@ def qwen(more: Mapping[str, object] | None = None) -> Client:
         words,
         lambda prompt: [*words(prompt), "--continue"],
         lambda url: {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": QWEN},
-        lambda url, otlp: {".qwen/settings.json": _settings("openai", otlp, more or {})},
-        lambda address, token: otel(address, token),
-        limited=["--max-session-turns", "2"],
+        lambda url, told: {".qwen/settings.json": _settings("openai", told, {})},
+        Telemetry.environ,
+        limits={"turns": ["--max-session-turns", "2"]},
+        child="general-purpose",
     )
 
 
 # ---- Copilot CLI ---------------------------------------------------------------------------------------------------
 
 
-def copilot(kind: str = "anthropic", wire: str = "") -> Client:
-    def environ(url: str) -> dict[str, str]:
-        model = {"anthropic": CLAUDE, "responses": "gpt-5.1"}.get(wire or kind, "gpt-4.1")
-        base = url if kind == "anthropic" else f"{url}/v1"
-        return {
-            "COPILOT_OFFLINE": "true", "COPILOT_AUTO_UPDATE": "false", "COPILOT_PROVIDER_API_KEY": "sk-test",
-            "COPILOT_PROVIDER_TYPE": kind, "COPILOT_PROVIDER_BASE_URL": base, "COPILOT_MODEL": model,
-            **({"COPILOT_PROVIDER_WIRE_API": wire} if wire else {}),
-        }  # fmt: skip
+def copilot() -> Client:
+    """With a key of one's own and without GitHub, which is the only way that needs no account."""
 
     def words(prompt: str) -> list[str]:
         return ["copilot", "-p", prompt, "--output-format", "json", "--allow-all", "--no-color"]
@@ -178,16 +212,20 @@ def copilot(kind: str = "anthropic", wire: str = "") -> Client:
         "copilot-cli",
         words,
         lambda prompt: [*words(prompt), "--continue"],
-        environ,
-        telemetry=lambda address, token: otel(address, token),
-    )
+        lambda url: {
+            "COPILOT_OFFLINE": "true", "COPILOT_AUTO_UPDATE": "false", "COPILOT_PROVIDER_API_KEY": "sk-test",
+            "COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_BASE_URL": url, "COPILOT_MODEL": CLAUDE,
+        },
+        telemetry=Telemetry.environ,
+        child="general-purpose",
+    )  # fmt: skip
 
 
 # ---- opencode, pi, Cline -------------------------------------------------------------------------------------------
 
 
 def opencode() -> Client:
-    def files(url: str, otlp: str) -> dict[str, str]:
+    def files(url: str, told: Telemetry | None) -> dict[str, str]:
         settings = {
             "model": f"anthropic/{CLAUDE}", "small_model": f"anthropic/{CLAUDE_SMALL}", "autoupdate": False,
             "provider": {"anthropic": {"options": {"baseURL": f"{url}/v1", "apiKey": "sk-test"}}},
@@ -206,6 +244,7 @@ def opencode() -> Client:
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
         },
         files,
+        child="general",
     )  # fmt: skip
 
 
@@ -218,20 +257,19 @@ def pi() -> Client:
         words,
         lambda prompt: [*words(prompt), "-c"],
         lambda url: {"ANTHROPIC_API_KEY": "sk-test", "PI_OFFLINE": "1", "PI_TELEMETRY": "0"},
-        lambda url, otlp: {
+        lambda url, told: {
             ".pi/agent/models.json": json.dumps({"providers": {"anthropic": {"baseUrl": url, "apiKey": "sk-test"}}})
         },
-        sub_agent=False,
     )
 
 
 def cline() -> Client:
-    words = ["cline", "--json", "-P", "openai-compatible", "-m", "my-model"]
+    """It has to be told its provider by a command of its own. Resuming is for its terminal alone."""
+    provider = ["-m", "my-model"]
     return Client(
         "cline",
-        lambda prompt: [*words, prompt],
+        lambda prompt: ["cline", "--json", "-P", "openai-compatible", *provider, prompt],
         None,
         lambda url: {"CLINE_TELEMETRY": "0", "DO_NOT_TRACK": "1", "CLINE_NO_AUTO_UPDATE": "1"},
-        before=lambda url: ["cline", "auth", "-p", "openai-compatible", "-k", "sk-test", "-m", "my-model", "-b", f"{url}/v1"],
-        sub_agent=False,
+        before=lambda url: ["cline", "auth", "-p", "openai-compatible", "-k", "sk-test", *provider, "-b", f"{url}/v1"],
     )

@@ -2,39 +2,48 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.clients import agents
 from tests.clients.agents import Client
-from tests.clients.job import Played, Step, play
+from tests.clients.installed import Programs
+from tests.clients.job import Step, Surroundings, play
+from tests.clients.receiver import came, told_to
 from tests.clients.stand_in import StandIn
+from tests.clients.truth import Served
 from tests.clients.verdict import Verdict, booked, judge, leaks
 from tests.e2e.stage import Organisation, Stage, staged
+
+ENDLESS = 10  # a client that was to stop early and made more calls than this did not
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table. `jobs`: the steps of each job, one job after the other in the same home."""
+    """Some rows of the table. `jobs`: the steps of each job, one job after the other in the same home.
+
+    `encoding`: its telemetry goes to the App, in this form; then all that the account has is looked at, in which
+    nothing else was. `action`: whether the jobs have the Action as their first step.
+    """
 
     client: Client
     name: str
     jobs: Sequence[Sequence[Step]]
-    child: str = "general-purpose"
-    settings: str = ""
+    encoding: str = ""
+    action: bool = True
 
     @property
     def title(self) -> str:
-        return f"{self.client.name}/{self.name}"
+        return f"{self.client.name}: {self.name}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a case, or of one of its jobs."""
+    """What came of a job."""
 
     title: str
-    responses: int
+    served: Sequence[Served]
     errors: Sequence[int]
     verdict: Verdict
     seconds: float
@@ -43,65 +52,106 @@ class Row:
 
 def cases() -> Iterator[Case]:
     """All that is played."""
-    for client, child in (
-        (agents.claude(), "checker"), (agents.codex(), ""), (agents.gemini(), "generalist"),
-        (agents.qwen(), "general-purpose"), (agents.copilot(), "general-purpose"), (agents.opencode(), "general"),
-        (agents.pi(), ""), (agents.cline(), ""),
-    ):  # fmt: skip
-        yield from _of(client, child)
+    for client in agents.everyone():
+        yield from _of(client)
+        if client.telemetry and not client.older:
+            yield from _telling(client)
 
 
-def _of(client: Client, child: str) -> Iterator[Case]:
+def _of(client: Client) -> Iterator[Case]:
     yield Case(client, "plain", [[Step("basic")]])
-    if client.sub_agent:
-        yield Case(client, "sub-agent", [[Step("sub")]], child)
+    if client.child is not None:
+        yield Case(client, "sub-agent", [[Step("sub")]])
     if client.again:
         yield Case(client, "resumed in the job", [[Step("basic"), Step("short", again=True)]])
         yield Case(client, "resumed in a later job", [[Step("basic")], [Step("short", again=True)]])
     yield Case(client, "killed in flight", [[Step("kill", killed=True)]])
+    for limit, more in client.limits.items():
+        yield Case(client, f"limit of {limit} reached", [[Step("endless", more=more)]])
     if client.limited:
-        yield Case(client, "limit reached", [[Step("endless", more=client.limited)]])
-    if client.limited_by is not None:
-        yield Case(client.limited_by, "limit reached", [[Step("endless")]])
+        yield Case(client.limited, "limit of turns reached", [[Step("endless")]])
     yield Case(client, "errors and retries", [[Step("retry")]])
     yield Case(client, "refused", [[Step("refused")]])
 
 
-def run(chosen: Sequence[Case], programs: Path, say: Callable[[Row], None]) -> list[str]:
+def _telling(client: Client) -> Iterator[Case]:
+    """What a client tells by telemetry: beside the Action's record, so that both come, and without it."""
+    both = [Step("sub" if client.child is not None else "basic"), Step("short", again=True)]
+    yield Case(client, "telemetry and record", [both], agents.JSON)
+    yield Case(client, "telemetry alone", [both], agents.JSON, action=False)
+    if client.name not in {"gemini-cli", "qwen-code"}:  # these send the one form alone
+        yield Case(client, "telemetry alone, as protobuf", [both], agents.PROTOBUF, action=False)
+    yield Case(client, "telemetry and record, killed in flight", [[Step("kill", killed=True)]], agents.JSON)
+
+
+# ---- playing -------------------------------------------------------------------------------------------------------
+
+
+def run(chosen: Sequence[Case], programs: Programs, say: Callable[[Row], None]) -> list[str]:
     """Play the cases on a stage of their own; gives what is wrong."""
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mm-clients-") as name, staged(Path(name)) as stage:
-        organisations: dict[str, Organisation] = {}
         for number, case in enumerate(chosen):
-            if case.client.name not in organisations:
-                organisations[case.client.name] = stage.organisation(case.client.name)
             folder = Path(name) / f"case-{number}"
-            for row in _play(case, organisations[case.client.name], programs, folder):
+            folder.mkdir()
+            for row in _play(case, stage, programs, folder):
                 say(row)
-                wrong += [f"{row.title}: {row.verdict.note}"] if row.verdict.wrong else []
+                wrong += [f"{row.title}: {row.verdict.lacks}"] if row.verdict.wrong else []
         wrong += [f"a word of a runner is in the database: {found}" for found in leaks(stage)]
     return wrong
 
 
-def _play(case: Case, org: Organisation, programs: Path, folder: Path) -> Iterator[Row]:
-    folder.mkdir()
-    with StandIn(case.child, folder / "in-flight") as api:
+def _play(case: Case, stage: Stage, programs: Programs, folder: Path) -> Iterator[Row]:
+    org = stage.organisation(folder.name)
+    told = told_to(org, case.encoding, in_a_job=case.action) if case.encoding else None
+    sessions: set[str] = set()
+    with StandIn(case.client.child or "", folder / "in-flight") as api:
+        where = programs.older if case.client.older else programs.newest
+        around = Surroundings(org, case.client, api, where, told, case.action)
         for number, steps in enumerate(case.jobs):
             before, failed, began = len(api.served), len(api.failed), time.monotonic()
-            title = case.title + (f" (job {number + 1})" if len(case.jobs) > 1 else "")
-            played = _job(org, case, steps, api, programs, folder, number)
+            played = play(around, steps, _job_folder(folder, number))
             org.settle()
-            served = api.served[before:]
-            verdict = judge(served, *booked(org, played.run_id))
-            yield Row(title, len(served), api.failed[failed:], verdict, time.monotonic() - began, played.output)
+            served, errors = api.served[before:], api.failed[failed:]
+            found = booked(org, None if case.encoding else played.run_id)
+            sessions |= set(found.sessions)
+            verdict = _checked(judge(served, found), case, org, steps, served, errors, len(sessions))
+            title = case.title + (f", job {number + 1}" if len(case.jobs) > 1 else "")
+            yield Row(title, served, errors, verdict, time.monotonic() - began, played.output)
 
 
-def _job(
-    org: Organisation, case: Case, steps: Sequence[Step], api: StandIn, programs: Path, folder: Path, number: int
-) -> Played:
-    """One job in a folder of its own, in the home of the job before."""
-    here = folder / f"{folder.name}-job-{number}"
+def _job_folder(folder: Path, number: int) -> Path:
+    """A folder for one job, with the home of the jobs before."""
+    here = folder / f"{folder.name}-{number}"
     here.mkdir()
     (folder / "home").mkdir(exist_ok=True)
     (here / "home").symlink_to(folder / "home", target_is_directory=True)
-    return play(org, case.client, steps, api, programs, here)
+    return here
+
+
+# ---- did it happen? ------------------------------------------------------------------------------------------------
+
+
+def _checked(
+    verdict: Verdict, case: Case, org: Organisation, steps: Sequence[Step], served: Sequence[Served],
+    errors: Sequence[int], sessions: int,
+) -> Verdict:  # fmt: skip
+    """The verdict, but WRONG where what the case is about did not happen: an exact record of nothing proves nothing."""
+    problems = [problem for step in steps if (problem := _not_played(step, served, errors, sessions))]
+    if case.encoding and not came(org):
+        problems.append("no telemetry came")
+    return replace(verdict, outcome="WRONG", lacks=", ".join(problems)) if problems else verdict
+
+
+def _not_played(step: Step, served: Sequence[Served], errors: Sequence[int], sessions: int) -> str:
+    if step.again and sessions != 1:
+        return f"it did not resume: {sessions} sessions"
+    if step.scenario == "sub" and not any(one.kind == "child" for one in served):
+        return "it started no sub-agent"
+    if step.killed and all(one.whole for one in served):
+        return "nothing was in flight"
+    if step.scenario in {"retry", "refused"} and not errors:
+        return "the API did not fail"
+    if step.scenario == "endless" and not 1 < len(served) < ENDLESS:
+        return f"it did not stop at its limit: {len(served)} responses"
+    return ""

@@ -39,7 +39,7 @@ SCENARIOS: Mapping[str, tuple[Turn, ...]] = {
     "sub": (Turn("I will delegate this.", ("agent",)), Turn("And run one command.", ("shell",)), _LAST),
     "child": (_RUN, _LAST),
     "retry": (_RUN, _RUN, _LAST),  # the API fails now and then
-    "refused": (_LAST,),  # the API refuses the second request
+    "refused": (_RUN, _LAST),  # the API refuses the second request
     "kill": (_RUN, _RUN, _RUN, _LAST),  # the third answer never ends
     "endless": (_RUN,) * 40,
 }
