@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
+    _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
     sandbox = command("sandbox", _sandbox, "Run the loopback GitHub alone")
@@ -97,6 +98,21 @@ def _inbox_parser(inbox: argparse.ArgumentParser) -> None:
     revive.add_argument("id", nargs="?", help="of the job or of its delivery")
     revive.add_argument("--all", action="store_true", help="every dead job")
     revive.set_defaults(run=_inbox_revive)
+
+
+def _token_parser(token: argparse.ArgumentParser) -> None:
+    token.add_argument("--account", help="login or id; default: every account")
+    actions = token.add_subparsers(metavar="add|list|revoke")
+    add = actions.add_parser("add", help="make one and show it, once")
+    add.add_argument("--account", required=True, help="login or id of the account it is for")
+    add.add_argument("--name", required=True, help='who or what it is for, as "laptops"')
+    add.set_defaults(run=_token_add)
+    listing = actions.add_parser("list", help="every token, without its secret")
+    listing.add_argument("--account", help="login or id; default: every account")
+    listing.set_defaults(run=_token_list)
+    revoke = actions.add_parser("revoke", help="refuse it from now on")
+    revoke.add_argument("id", help="as `token list` shows it")
+    revoke.set_defaults(run=_token_revoke)
 
 
 # ---- processes -----------------------------------------------------------------------------------------------
@@ -264,6 +280,60 @@ def _inbox_revive(settings: Settings, options: argparse.Namespace) -> int:
 def _not_dead(which: str) -> int:
     print(f"There is no dead job or delivery {_line(which)}; `inbox list` shows them all.", file=sys.stderr)
     return 1
+
+
+def _token_add(settings: Settings, options: argparse.Namespace) -> int:
+    from app.store.access_tokens import make_token  # noqa: PLC0415
+
+    name = _line(options.name).strip()
+    if not 0 < len(name) <= 100:
+        print("A token's name has 1 to 100 characters.", file=sys.stderr)
+        return 2
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        if not accounts:
+            print(NO_ACCOUNT, file=sys.stderr)
+            return 1
+        with world.db.transaction() as session:
+            row, secret = make_token(session, accounts[0], "ingest", name, world.now())
+    print(f"Token {row.id}, for telemetry alone. It is shown this once; keep it as a secret:", file=sys.stderr)
+    print(secret)
+    return 0
+
+
+def _token_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.store.access_tokens import tokens_of  # noqa: PLC0415
+
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        if not accounts:
+            print(NO_ACCOUNT, file=sys.stderr)
+            return 1
+        with world.db.reading() as session:
+            found = [(account_id, token) for account_id in accounts for token in tokens_of(session, account_id)]
+    for account_id, token in found:
+        state = f"revoked {_day(token.revoked_at_us)}" if token.revoked_at_us else f"used {_day(token.used_at_us)}"
+        print(f"{token.id}  account {account_id}  made {_day(token.created_at_us)}  {state}  {token.name}")
+    print("" if found else "there are no tokens", file=sys.stderr, end="" if found else "\n")
+    return 0
+
+
+def _day(at_us: int | None) -> str:
+    from app.store.keys import instant  # noqa: PLC0415
+
+    return "never" if at_us is None else f"{instant(at_us):%Y-%m-%d}"
+
+
+def _token_revoke(settings: Settings, options: argparse.Namespace) -> int:
+    from app.store.access_tokens import revoke  # noqa: PLC0415
+
+    with _database(settings) as database, database.transaction() as session:
+        found = revoke(session, options.id, _now())
+    if found is None:
+        print(f"There is no token {_line(options.id)} that is good; `token list` shows them all.", file=sys.stderr)
+        return 1
+    print(f"{found.id} ({found.name}) is refused from now on", file=sys.stderr)
+    return 0
 
 
 def _doctor(settings: Settings, _options: argparse.Namespace) -> int:

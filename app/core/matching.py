@@ -16,6 +16,7 @@ from app.core.facts import PullNumber
 CLOCK_SKEW = timedelta(minutes=5)
 # Events whose token carries the default or base branch and whose payload names a pull.
 NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
+TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever it names is claimed
 # Events whose token carries a branch that is not the one worked on.
 CARRIES_ANOTHER_BRANCH = NAMES_A_PULL | {"schedule", "workflow_run", "issues", "repository_dispatch", "discussion"}
 
@@ -155,6 +156,8 @@ def _child_most(run: RunFacts, found: list[PullFacts]) -> list[PullFacts]:
 
 
 def _why_none(run: RunFacts) -> str:
+    if run.event_name == TELEMETRY:
+        return "an access token told of it, which is no evidence of a pull"
     number = signed_pull(run.ref) or run.named_pull
     if number:
         return f"the event names #{number}, which GitHub does not confirm as an open pull of this repository"

@@ -16,10 +16,11 @@ class Completeness(StrEnum):
 
 
 class Provenance(StrEnum):
-    """Whose signed token an agent run's record came with."""
+    """What vouches for who and where of an agent run."""
 
-    JOB = "job"  # of the job that it ran in
-    RELAYED = "relayed"  # of another job of the same workflow run, which vouches for who and where
+    JOB = "job"  # the signed token of the job that it ran in
+    RELAYED = "relayed"  # that of another job of the same workflow run
+    TOKEN = "token"  # noqa: S105 - an access token of the organisation: it proves nothing of where the agent ran
 
 
 class Purpose(StrEnum):

@@ -136,7 +136,9 @@ class WorkflowJob(SQLModel, table=True):
     repository_id: int = _int()
     run_id: int = _int()
     run_attempt: int = _int()
-    job_key: str  # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed
+    # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed. For a session that an access
+    # token alone told of, "telemetry:<agent>:<session>": there is no workflow run then
+    job_key: str
     check_run_id: int | None = _int(default=None, nullable=True)
     event_name: str
     ref: str
@@ -197,6 +199,7 @@ class AgentRun(SQLModel, table=True):
     __table_args__ = (
         Index("uq_agent_run_identity", "account_id", "workflow_job_id", "agent", "session", unique=True),
         Index("ix_agent_run_repository", "account_id", "repository_id", "started_at_us"),
+        Index("ix_agent_run_ended", "account_id", "agent", "ended_at_us"),
     )
     id: str = Field(primary_key=True)
     account_id: int = _int()
@@ -290,6 +293,38 @@ class UsedToken(SQLModel, table=True):
     account_id: int = _int()
     body_sha256: str
     expires_at_us: int = _int(index=True)
+
+
+class AccessToken(SQLModel, table=True):
+    """A token made on the command line. It is shown once; what is kept is its hash."""
+
+    __tablename__ = "access_token"
+    __table_args__ = (Index("uq_access_token_sha256", "sha256", unique=True),)
+    id: str = Field(primary_key=True)
+    account_id: int = _int()
+    scope: str  # "ingest": may send telemetry
+    name: str
+    sha256: str
+    created_at_us: int = _int()
+    revoked_at_us: int | None = _int(default=None, nullable=True)
+    used_at_us: int | None = _int(default=None, nullable=True)  # to the hour
+
+
+class TelemetryTotal(SQLModel, table=True):
+    """How many tokens a metric counted for a session: never booked, it only tells whether events are missing.
+
+    A delta has a start of its own for each point, a cumulative one keeps it until its process ends: summing the largest
+    value of each start is right for both, and repeats change nothing.
+    """
+
+    __tablename__ = "telemetry_total"
+    account_id: int = _key()
+    agent: str = Field(primary_key=True)
+    session: str = Field(primary_key=True)
+    series: str = Field(primary_key=True)  # hash of the metric's name and attributes
+    start_us: int = _key()
+    kind: str  # core.telemetry Total.kind
+    value: int = _int()
 
 
 class Tie(SQLModel, table=True):

@@ -27,10 +27,12 @@ from app.store.admission import admission_of
 from app.store.books import post_usage
 from app.store.compressed import compressed, decompressed
 from app.store.keys import new_keys
+from app.store.overlap import take_over
 from app.store.queue import Job, NewJob, enqueue, enqueue_all
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
 from app.store.savepoint import savepoint
 from app.store.tables import WorkflowJob
+from app.store.told_runs import lock_telemetry
 from app.world import World
 
 log = logging.getLogger(__name__)
@@ -147,6 +149,8 @@ def record(world: World, prepared: Sequence[Prepared]) -> list[Recorded | Except
     """
     try:
         with world.db.transaction() as session:
+            for account_id in sorted({each.claims.account_id for each in prepared}):
+                lock_telemetry(session, account_id, shared=True)
             return [_record_one(session, world, each) for each in prepared]
     except Exception as error:
         if len(prepared) == 1:
@@ -198,8 +202,10 @@ def _keep(session: Session, world: World, sent: Prepared) -> tuple[str, str, lis
     )
     for each in revised:
         store.flag_revision(session, account_id, known[each.run.agent, each.run.session]["id"])
+    changed = take_over(session, account_id, [each.run for each in unknown], sent.now)
     added = _add(session, world, sent, job.id, record_id, unknown)
-    _ask(session, sent, job.id, untied)
+    repository_id = sent.claims.repository_id
+    _ask(session, sent, job.id, [*((repository_id, number) for number in untied), *changed])
     return ("recorded" if closed else "opened"), record_id, _standing(session, costed, known, added)
 
 
@@ -232,14 +238,14 @@ def _add(
     return added
 
 
-def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[int]) -> None:
-    """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a stand-in."""
+def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[tuple[int, int]]) -> None:
+    """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a run."""
     claims, now = sent.claims, sent.now
     kind, due = ("place", now) if sent.report.closed else ("expect", now + EXPECTED_WITHIN)
     jobs = [_run_job(claims.account_id, claims.repository_id, claims.run_id, kind, job_id, due)]
-    for number in sorted(set(untied)):
-        lane = f"{claims.account_id}/{claims.repository_id}/{number}"
-        args = {"repository_id": claims.repository_id, "number": number}
+    for repository_id, number in sorted(set(untied)):
+        lane = f"{claims.account_id}/{repository_id}/{number}"
+        args = {"repository_id": repository_id, "number": number}
         jobs.append(NewJob(claims.account_id, lane, "publish", f"publish:{lane}", args, now))
     enqueue_all(session, jobs, now)
 

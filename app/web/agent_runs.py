@@ -3,10 +3,8 @@
 No large body is read before its sender's token is verified and the App is found on their account.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,12 @@ from app.core.reported_calls import ReportRefusedError
 from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
 from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, admit, prepare, record
 from app.web.batches import Batches
+from app.web.bodies import drain, read_body
 from app.web.strict_json import parse
 from app.world import World
 
 LARGEST_BODY = 16 * 1024 * 1024
 SMALL_BODY = 256 * 1024  # about 700 model calls
-MOST_DRAINED = 64 * 1024 * 1024
-LONGEST_DRAIN_S = 1.0
 LONGEST_MESSAGE = 300
 SCHEMA_FILE = Path(__file__).with_name("agent-runs-1.schema.json")
 HTTP_STATUS = {"opened": 202, "recorded": 201, "repeat": 200}
@@ -93,7 +90,7 @@ class AgentRuns:
                 await run_in_threadpool(self._admit, unverified_token)
             recorded = await self._batches.put((unverified_token, await _read(request)))
         except tuple(ANSWERS) as refused:
-            await _drain(request)
+            await drain(request)
             return ANSWERS[type(refused)](refused)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -155,25 +152,10 @@ def _declared_length(request: Request) -> int:
 
 
 async def _read(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST_BODY:
-            raise _too_large()
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _drain(request: Request) -> None:
-    """Let a refused sender finish, within bounds: many read no answer before they have sent everything."""
-    left = MOST_DRAINED
-    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: the body was read to its end
-        async with asyncio.timeout(LONGEST_DRAIN_S):
-            async for part in request.stream():
-                left -= len(part)
-                if left < 0:
-                    return
+    body = await read_body(request, LARGEST_BODY)
+    if body is None:
+        raise _too_large()
+    return body
 
 
 def _too_large() -> AnswerError:

@@ -1,4 +1,4 @@
-"""Dependencies point one way: __main__ → web, worker → stories → github, store, oidc → core."""
+"""Dependencies point one way: __main__ → web, worker → stories → github, store, oidc, otlp → core."""
 
 import ast
 import re
@@ -20,10 +20,11 @@ ALLOWED = {
     "store": {"store", "core"},
     "github": {"github", "core"},
     "oidc": {"oidc", "core"},
+    "otlp": {"otlp", "core"},
     "settings": {"core"},
     "world": {"settings", "store", "github", "oidc", "core"},
     "stories": {"github", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
-    "web": {"web", "stories", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
+    "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
@@ -164,6 +165,8 @@ def test_core_does_no_input_or_output() -> None:
         ("sqlalchemy", {"store", "doctor"}),
         ("starlette", {"web", "sandbox"}),
         ("jwt", {"oidc", "sandbox", "doctor"}),
+        ("opentelemetry", {"otlp"}),
+        ("google", {"otlp"}),
     ],
 )
 def test_a_library_stays_in_its_room(library: str, home: set[str]) -> None:
@@ -185,6 +188,8 @@ DISTRIBUTION = {
     "anyio": "starlette",  # what its requests run on
     "cryptography": "pyjwt",  # pyjwt[crypto]
     "httpx": "githubkit",  # what githubkit sends with
+    "opentelemetry": "opentelemetry-proto",
+    "google": "opentelemetry-proto",  # google.protobuf, which its messages are made of
 }
 # A pin for githubkit; a driver that SQLAlchemy loads; what uvicorn takes when it is there.
 WITHOUT_IMPORT = {"hishel", "psycopg", "httptools", "uvloop"}

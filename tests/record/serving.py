@@ -22,6 +22,7 @@ from app.store.accounts import save_installation, save_repository
 from app.store.database import Database
 from app.store.tables import Installation
 from app.web.agent_runs import agent_run_routes
+from app.web.telemetry import telemetry_routes
 from app.world import World
 from tests.record.issuer import ACCOUNT, AUDIENCE, REPOSITORY, Issuer
 
@@ -62,7 +63,9 @@ class Server:
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read()))
+            content, kind = answer.read(), answer.getheader("content-type", "")
+            told = json.loads(content) if "json" in kind else {"raw": content} if content else {}
+            return Answer(answer.status, dict(answer.getheaders()), told)
         finally:
             connection.close()
 
@@ -100,7 +103,7 @@ def world_of(database: Database, issuer_url: str, github: GitHubApp | None = Non
 def serving(world: World, issuer: Issuer | None = None) -> Iterator[Server]:
     """The routes of the surface on a free port of loopback, in a thread."""
     config = uvicorn.Config(
-        Starlette(routes=agent_run_routes(world)), port=0, log_level="error", lifespan="off", access_log=False
+        Starlette(routes=[*agent_run_routes(world), *telemetry_routes(world)]), port=0, log_level="error", lifespan="off", access_log=False
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -69,7 +69,8 @@ COUNTERS = frozenset(
     )
 )
 RULES = {
-    "agent_run": {"provenance": "provenance IN ('job', 'relayed')"},
+    "access_token": {"scope": "scope IN ('ingest')"},
+    "agent_run": {"provenance": "provenance IN ('job', 'relayed', 'token')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},
     "installation": {"state": "state IN ('active', 'suspended', 'deleted')"},
@@ -78,10 +79,15 @@ RULES = {
     "model_call": {"reasoning": "reasoning_tokens <= output_tokens"},
     "pull": {"state": "state IN ('open', 'closed', 'merged')"},
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
+    "telemetry_total": {"value": "value >= 0"},
     "tie": {"weight": "weight > 0"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
 TABLES = {
+    "access_token": """
+        id string | account_id number, scope string, name string, sha256 string, created_at_us number,
+        revoked_at_us number?, used_at_us number?
+    """,
     "agent_run": """
         id string | account_id number, repository_id number, workflow_job_id string, record_id string,
         agent string, agent_version string, provenance string, session string, team string, purpose string, labels text,
@@ -174,6 +180,9 @@ TABLES = {
         account_id number, repository_id number, month number, path string | agents text, own_step flag,
         runs number?, recorded_jobs number, surveyed_at_us number
     """,
+    "telemetry_total": """
+        account_id number, agent string, session string, series string, start_us number | kind string, value number
+    """,
     "tie": """
         account_id number, agent_run_id string, repository_id number, number number | evidence string,
         note text, weight number
@@ -192,6 +201,8 @@ TABLES = {
     """,
 }
 INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("uq_access_token_sha256", "access_token", "sha256", {"unique": True}),
+    ("ix_agent_run_ended", "agent_run", "account_id agent ended_at_us", {}),
     ("ix_agent_run_repository", "agent_run", "account_id repository_id started_at_us", {}),
     ("uq_agent_run_identity", "agent_run", "account_id workflow_job_id agent session", {"unique": True}),
     ("ix_balance_month", "balance", "account_id month", {}),

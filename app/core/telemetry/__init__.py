@@ -1,0 +1,1 @@
+"""From what coding agents tell by OpenTelemetry to their model calls. Pure."""

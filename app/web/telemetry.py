@@ -1,0 +1,189 @@
+"""`POST /v1/logs`, `/v1/metrics`, `/v1/traces`: OTLP over HTTP. Owns the order of the checks and the form of answers.
+
+The sender's token comes first. What cannot be written now is answered 503: exporters try that again, and nothing else.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.core.telemetry import read
+from app.core.telemetry.told import Told, Wanted
+from app.otlp import MalformedError, TooLargeError, decode_logs, decode_metrics, decode_traces, unzipped
+from app.stories.telemetry import Sender, Sent, TelemetryRefusedError, price, sender_of, take
+from app.web.batches import Batches
+from app.web.bodies import drain, read_body
+from app.world import World
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 16 * 1024 * 1024
+LARGEST_UNZIPPED = 64 * 1024 * 1024
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+INVALID_ARGUMENT, PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED = 3, 7, 14, 16  # google.rpc.Code
+CODES = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 503: UNAVAILABLE}
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+AGAIN = {"Retry-After": "5"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One of OTLP's three kinds of requests: how it is read, and how its answer counts what was refused."""
+
+    wanted: Wanted
+    decode: Callable[..., list[Told]]
+    read: Callable[..., Any]
+    answer: Callable[[], Any]  # the protobuf message
+    rejected: str  # its field
+
+
+SIGNALS = {
+    "/v1/logs": Signal(read.LOGS, decode_logs, read.read_logs, ExportLogsServiceResponse, "rejected_log_records"),
+    "/v1/metrics": Signal(
+        read.METRICS, decode_metrics, read.read_metrics, ExportMetricsServiceResponse, "rejected_data_points"
+    ),
+    "/v1/traces": Signal(read.SPANS, decode_traces, read.read_spans, ExportTraceServiceResponse, "rejected_spans"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body as it came, with what its headers say of it."""
+
+    raw: bytes
+    protobuf: bool
+    gzip: bool
+
+
+class RefusedError(Exception):
+    """An HTTP status and a sentence for people."""
+
+    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence, self.headers = status, sentence, headers
+
+
+def telemetry_routes(world: World) -> list[Route]:
+    """The routes of this surface."""
+    surface = Telemetry(world)
+    return [Route(path, surface.post, methods=["POST"]) for path in SIGNALS]
+
+
+class Telemetry:
+    """Takes OTLP from agents' exporters and from collectors between."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        # On SQLite a commit is shared by all that come meanwhile; on PostgreSQL an account's telemetry takes turns.
+        size, threads = (32, 1) if world.db.sqlite else (8, 4)
+        self._batches = Batches(self._write, size, threads)
+
+    async def post(self, request: Request) -> Response:
+        """Take one request."""
+        protobuf = _content_type(request) == PROTOBUF
+        try:
+            sent = await self._sent(request, protobuf)
+        except RefusedError as refused:
+            await drain(request)
+            return _refusal(refused, protobuf)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return _answer(SIGNALS[request.url.path], sent, protobuf)
+
+    async def _sent(self, request: Request, protobuf: bool) -> Sent:
+        sender = await run_in_threadpool(self._sender, _bearer(request))
+        gzip = _check_headers(request)
+        raw = await read_body(request, LARGEST_BODY)
+        if raw is None:
+            raise RefusedError(413, "The body is larger than 16 MB: let the exporter send smaller batches.")
+        return await self._batches.put((SIGNALS[request.url.path], sender, Body(raw, protobuf, gzip)))
+
+    def _sender(self, unverified_token: str) -> Sender:
+        try:
+            with self._world.db.reading() as session:
+                return sender_of(session, unverified_token, self._world.now())
+        except TelemetryRefusedError as refused:
+            raise RefusedError(
+                refused.status, refused.sentence, CHALLENGE if refused.status == 401 else None
+            ) from refused
+
+    def _write(self, items: Sequence[tuple[Signal, Sender, Body]]) -> list[Sent | Exception]:
+        outcomes = [self._attempt(*item) for item in items]
+        written = iter(take(self._world, [each for each in outcomes if isinstance(each, Sent)]))
+        found = [next(written) if isinstance(each, Sent) else each for each in outcomes]
+        return [each if isinstance(each, Sent | RefusedError) else _unwritten() for each in found]
+
+    def _attempt(self, signal: Signal, sender: Sender, body: Body) -> Sent | Exception:
+        try:
+            plain = unzipped(body.raw, LARGEST_UNZIPPED) if body.gzip else body.raw
+            told = signal.decode(plain, signal.wanted, protobuf=body.protobuf)
+            return price(self._world, sender, signal.read(told, self._world.now()))
+        except TooLargeError:
+            return RefusedError(413, "The body is larger than 64 MB when unzipped.")
+        except MalformedError as malformed:
+            return RefusedError(400, str(malformed))
+        except Exception as error:
+            log.exception("telemetry could not be read")
+            return error
+
+
+def _unwritten() -> RefusedError:
+    return RefusedError(503, "It could not be written now; send it again.", AGAIN)
+
+
+def _content_type(request: Request) -> str:
+    return str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def _bearer(request: Request) -> str:
+    sent = request.headers.getlist("authorization")
+    scheme, _, unverified_token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not unverified_token.strip():
+        raise RefusedError(401, "Send an access token once, as Authorization: Bearer …", CHALLENGE)
+    return unverified_token.strip()
+
+
+def _check_headers(request: Request) -> bool:
+    """Whether the body is zipped; raises RefusedError for what we cannot read."""
+    if _content_type(request) not in (JSON, PROTOBUF):
+        raise RefusedError(415, f"Send OTLP as {JSON} or {PROTOBUF}.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise RefusedError(415, "Send the body plain or with gzip.")
+    return encoding == "gzip"
+
+
+def _answer(signal: Signal, sent: Sent, protobuf: bool) -> Response:
+    """200, with how much of it was refused and why; a sender shall not send that again."""
+    if protobuf:
+        answer = signal.answer()
+        if sent.refused:
+            setattr(answer.partial_success, signal.rejected, sent.refused)
+            answer.partial_success.error_message = sent.refusal
+        return Response(answer.SerializeToString(), media_type=PROTOBUF)
+    if not sent.refused:
+        return JSONResponse({})
+    head, *tail = signal.rejected.split("_")
+    field = head + "".join(word.title() for word in tail)
+    return JSONResponse({"partialSuccess": {field: str(sent.refused), "errorMessage": sent.refusal}})
+
+
+def _refusal(refused: RefusedError, protobuf: bool) -> Response:
+    """A google.rpc.Status, as OTLP asks for."""
+    code = CODES.get(refused.status, INVALID_ARGUMENT)
+    if not protobuf:
+        content = {"code": code, "message": refused.sentence}
+        return JSONResponse(content, refused.status, refused.headers)
+    text = refused.sentence.encode()[:127]
+    # Two fields: no package of ours has this message, and none is needed for it.
+    status = bytes((0x08, code, 0x12, len(text))) + text
+    return Response(status, refused.status, refused.headers, media_type=PROTOBUF)
