@@ -20,6 +20,8 @@ Rules:
 * `cost-state` lines hold the session's totals so far, forks include their parent. They give the reported cost of
   this job (last minus what stood there before) and a cross-check: more tokens there than in the lines means that
   side calls (such as a title) are not in the transcript, so the run is a lower bound.
+* An `ai-title` line tells that a model made the session's title, in a call that no line holds: without a `cost-state`
+  to compare with, the run is a lower bound.
 * A request or a message to the model without an answer after it, an answer without a stop reason, or a line that
   cannot be read: the process was killed or the log cut. What is there counts, as a lower bound.
 """
@@ -44,11 +46,12 @@ SUFFIXES: tuple[str, ...] = (".jsonl",)
 VARIABLES: tuple[str, ...] = ("CLAUDE_CONFIG_DIR",)
 UNANSWERED = "the log ends before the model's last answer"
 UNFINISHED = "an answer in the log has no end"
+TITLED = "this version of Claude Code does not log the model call that makes a title"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 Key = tuple[str, str]
 # What `_take` may do something about.
-_MARKED = re.compile(rb'"(?:usage"|cost-state"|api-request"|api_error"|type": ?"user")')
+_MARKED = re.compile(rb'"(?:usage"|cost-state"|ai-title"|api-request"|api_error"|type": ?"user")')
 # A line that says early, behind plain values, that it is a user's. No writer names a key twice.
 _OF_USER = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"user",')
 _HEAD = 300  # of a line, where its type stands
@@ -95,6 +98,7 @@ class Transcript:
         self.costs: list[CostState] = []
         self.problems: list[tuple[int, bytes, str]] = []  # offset, of the line its time, sentence
         self.open_turn: tuple[int, bytes] | None = None
+        self.titled_at: int | None = None  # the offset of the first title
         self.unfinished: dict[Key, int] = {}
         self.steps = Steps()
         self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
@@ -180,6 +184,8 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
         claude_steps.take_line(made.steps, offset, line)
     elif b'"api_error"' in line[:_HEAD]:
         claude_steps.take_retry(made.steps, offset, line)
+    elif made.titled_at is None and line.startswith((b'{"type":"ai-title",', b'{"type": "ai-title",')):
+        made.titled_at = offset
 
 
 def _may_hold_usage(line: bytes) -> bool:
@@ -412,8 +418,15 @@ def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Itera
                 yield UNANSWERED
         if any(key in new for key in part.unfinished):
             yield UNFINISHED
+    if new and any(_titled_unseen(part) for part in session.parts):
+        yield TITLED
     if new and session.comparable and _more_than_logged(session):
         yield MORE_THAN_LOGGED
+
+
+def _titled_unseen(part: Transcript) -> bool:
+    """Whether a title was made in this job, and nothing tells what it cost. A resumed session keeps its title's line."""
+    return part.titled_at is not None and part.titled_at >= part.file.old_size and not part.costs
 
 
 def _more_than_logged(session: Session) -> bool:
