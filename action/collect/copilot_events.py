@@ -8,7 +8,8 @@ What the token fields mean:
 * `inputTokens` includes `cacheReadTokens` and `cacheWriteTokens`; both are taken out. The lifetime of a cache write is
   not told. `outputTokens` includes `reasoningTokens`.
 * A `session.usage_record` is one response; `accounting.usageId` is the API's response id and
-  `accounting.sourceSessionId` the session that made it.
+  `accounting.sourceSessionId` the session that made it. A sub-agent's names one that has no log: its calls belong to
+  the session whose call stands before them.
 * A `session.shutdown` has sums by model. With an `accountingSnapshot` they are the session's, over all its runs. Older
   versions, which have no usage records, log nothing else; some of them began anew with each run.
 * `cost` counts premium requests and credits, not money.
@@ -95,6 +96,7 @@ class Log:
         self.session = session_of_path(file.path)  # a fork's log may begin with its parent's lines
         self.version = self.workdir = ""
         self.calls: list[tuple[int, str, Call]] = []  # offset, the session that made it, call
+        self.source = ""  # of the latest call that was no sub-agent's
         self.sums: list[Sums] = []
         self.problems: list[tuple[int, object, str]] = []  # offset, timestamp, sentence
         self.unended: tuple[int, object] | None = None
@@ -132,7 +134,9 @@ def _take(made: Log, offset: int, record: dict[str, object]) -> None:
         made.unended = (offset, record.get("timestamp"))
     elif kind == "session.usage_record":
         made.unended = (offset, record.get("timestamp"))
-        made.calls.append((offset, *_call(record, mapping(data.get("usage")))))
+        source, call = _call(record, mapping(data.get("usage")))
+        made.source = made.source if call.subagent else source
+        made.calls.append((offset, made.source, call))
     elif kind == "session.shutdown":
         made.unended = None
         made.sums.append(Sums(offset, microseconds(record.get("timestamp")), data))

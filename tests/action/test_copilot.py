@@ -102,7 +102,8 @@ def test_a_job_that_resumes_a_restored_session_counts_its_own_calls(tmp_path: Pa
 
 
 def test_calls_of_sub_agents_belong_to_their_session_and_are_marked(tmp_path: Path) -> None:
-    copilot(tmp_path, start(), turn(1), answer(1), answer(2, agent="toolu_1"), answer(3), shutdown(4, 1, 2, 3))
+    child = answer(2, agent="a-1", session="22222222-2222-4333-8444-555555555555")  # which has no log
+    copilot(tmp_path, start(), turn(1), answer(1), child, answer(3), shutdown(4, 1, 2, 3))
     run = only(tmp_path)
     assert [(call.output, call.subagent) for call in run.calls] == [(1, False), (2, True), (3, False)]
     assert (run.session, run.completeness) == (SESSION, "complete")
