@@ -111,7 +111,8 @@ def _play(case: Case, stage: Stage, programs: Programs, folder: Path) -> Iterato
         for number, steps in enumerate(case.jobs):
             before, failed, began = len(api.served), len(api.failed), time.monotonic()
             played = play(around, steps, _job_folder(folder, number))
-            org.settle()
+            if not case.encoding:  # the cost of telemetry follows within a minute, which nothing here waits for
+                org.settle()
             served, errors = api.served[before:], api.failed[failed:]
             found = booked(org, None if case.encoding else played.run_id)
             sessions |= set(found.sessions)
@@ -137,8 +138,10 @@ def _checked(
     errors: Sequence[int], sessions: int,
 ) -> Verdict:  # fmt: skip
     """The verdict, but WRONG where what the case is about did not happen: an exact record of nothing proves nothing."""
+    if not case.action:  # telemetry alone tells Codex's sub-agents as sessions of their own
+        sessions = min(sessions, 1)
     problems = [problem for step in steps if (problem := _not_played(step, served, errors, sessions))]
-    if case.encoding and not came(org):
+    if case.encoding and not any(step.killed for step in steps) and not came(org):
         problems.append("no telemetry came")
     return replace(verdict, outcome="WRONG", lacks=", ".join(problems)) if problems else verdict
 
