@@ -425,7 +425,7 @@ def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Itera
 
 
 def _titled_unseen(part: Transcript) -> bool:
-    """Whether a title was made in this job, and nothing tells what it cost. A resumed session keeps its title's line."""
+    """Whether a title was made in this job, and nothing tells what it cost. A resumed session keeps its old line."""
     return part.titled_at is not None and part.titled_at >= part.file.old_size and not part.costs
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.clients.campaign import Row, cases, run
 from tests.clients.installed import installed
 
-
 HEADINGS = ("case", "responses", "errors", "outcome", "what differs", "marked as", "s")
 
 

@@ -12,7 +12,7 @@ JSON, PROTOBUF = "http/json", "http/protobuf"
 
 @dataclass(frozen=True)
 class Telemetry:
-    """Where a client sends its OpenTelemetry. `tags` are resource attributes; without, the job's are left as they are."""
+    """Where a client sends its OpenTelemetry. `tags` are resource attributes; without, the job's stay as they are."""
 
     address: str
     token: str

@@ -54,7 +54,7 @@ def cases() -> Iterator[Case]:
     """All that is played."""
     for client in agents.everyone():
         yield from _of(client)
-        if client.telemetry and not client.older:
+        if client.telemetry:
             yield from _telling(client)
 
 
@@ -81,6 +81,7 @@ def _telling(client: Client) -> Iterator[Case]:
     yield Case(client, "telemetry alone", [both], agents.JSON, action=False)
     if client.name not in {"gemini-cli", "qwen-code"}:  # these send the one form alone
         yield Case(client, "telemetry alone, as protobuf", [both], agents.PROTOBUF, action=False)
+    yield Case(client, "telemetry alone, killed in flight", [[Step("kill", killed=True)]], agents.JSON, action=False)
     yield Case(client, "telemetry and record, killed in flight", [[Step("kill", killed=True)]], agents.JSON)
 
 
@@ -116,7 +117,8 @@ def _play(case: Case, stage: Stage, programs: Programs, folder: Path) -> Iterato
             served, errors = api.served[before:], api.failed[failed:]
             found = booked(org, None if case.encoding else played.run_id)
             sessions |= set(found.sessions)
-            verdict = _checked(judge(served, found), case, org, steps, served, errors, len(sessions))
+            happened = Happened(served, errors, len(sessions), found.children, case)
+            verdict = _checked(judge(served, found), case, org, steps, happened)
             title = case.title + (f", job {number + 1}" if len(case.jobs) > 1 else "")
             yield Row(title, served, errors, verdict, time.monotonic() - began, played.output)
 
@@ -133,27 +135,43 @@ def _job_folder(folder: Path, number: int) -> Path:
 # ---- did it happen? ------------------------------------------------------------------------------------------------
 
 
-def _checked(
-    verdict: Verdict, case: Case, org: Organisation, steps: Sequence[Step], served: Sequence[Served],
-    errors: Sequence[int], sessions: int,
-) -> Verdict:  # fmt: skip
+@dataclass(frozen=True)
+class Happened:
+    """What a job's steps did: the API's answers and errors, the sessions of all jobs so far, sub-agents' calls."""
+
+    served: Sequence[Served]
+    errors: Sequence[int]
+    sessions: int
+    children: int
+    case: Case
+
+
+def _checked(verdict: Verdict, case: Case, org: Organisation, steps: Sequence[Step], happened: Happened) -> Verdict:
     """The verdict, but WRONG where what the case is about did not happen: an exact record of nothing proves nothing."""
-    if not case.action:  # telemetry alone tells Codex's sub-agents as sessions of their own
-        sessions = min(sessions, 1)
-    problems = [problem for step in steps if (problem := _not_played(step, served, errors, sessions))]
-    if case.encoding and not any(step.killed for step in steps) and not came(org):
+    problems = [problem for step in steps if (problem := _not_played(step, happened))]
+    if case.encoding and not came(org):
+        if any(step.killed for step in steps):
+            # Nobody can mark what nobody heard of. Beside a record that is nothing to tell.
+            return (
+                verdict if case.action else replace(verdict, outcome="unknown", lacks="killed before it told anything")
+            )
         problems.append("no telemetry came")
     return replace(verdict, outcome="WRONG", lacks=", ".join(problems)) if problems else verdict
 
 
-def _not_played(step: Step, served: Sequence[Served], errors: Sequence[int], sessions: int) -> str:
-    if step.again and sessions != 1:
-        return f"it did not resume: {sessions} sessions"
-    if step.scenario == "sub" and not any(one.kind == "child" for one in served):
+def _not_played(step: Step, happened: Happened) -> str:
+    served = happened.served
+    children = sum(one.kind == "child" for one in served)
+    # Telemetry alone tells Codex's sub-agents as sessions of their own.
+    if happened.case.action and happened.sessions != 1:
+        return f"it is told as {happened.sessions} sessions"
+    if happened.case.action and happened.children != children:
+        return f"{happened.children} of {children} calls of a sub-agent are marked so"
+    if step.scenario == "sub" and not children:
         return "it started no sub-agent"
     if step.killed and all(one.whole for one in served):
         return "nothing was in flight"
-    if step.scenario in {"retry", "refused"} and not errors:
+    if step.scenario in {"retry", "refused"} and not happened.errors:
         return "the API did not fail"
     if step.scenario == "endless" and not 1 < len(served) < ENDLESS:
         return f"it did not stop at its limit: {len(served)} responses"

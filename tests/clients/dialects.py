@@ -11,9 +11,28 @@ from tests.clients.truth import Tokens
 
 Event = tuple[str, dict[str, Any]]  # the event's name, or "" where an API names none, and its data
 _SCENARIO = re.compile(r"SCN:(\w+)")
-SHELLS = ("Bash", "exec_command", "shell_command", "shell", "run_shell_command", "bash", "execute_command", "run_commands")
+SHELLS = (
+    "Bash",
+    "exec_command",
+    "shell_command",
+    "shell",
+    "run_shell_command",
+    "bash",
+    "execute_command",
+    "run_commands",
+)
 FINISH = "complete_task"  # how a sub-agent of Gemini CLI ends
-AGENTS = ("Agent", "Task", "spawn_agent", "agent", "task", "invoke_agent", "generalist", "start_subagent", "use_subagents")
+AGENTS = (
+    "Agent",
+    "Task",
+    "spawn_agent",
+    "agent",
+    "task",
+    "invoke_agent",
+    "generalist",
+    "start_subagent",
+    "use_subagents",
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +145,8 @@ def stream_anthropic(made: Answer) -> Iterator[Event]:
     start = message | {"content": [], "stop_reason": None, "usage": usage}
     yield "message_start", {"type": "message_start", "message": start}
     for index, block in enumerate(message["content"]):
-        opened = block | ({"text": ""} if block["type"] == "text" else {"input": {}})
+        empty: dict[str, Any] = {"text": ""} if block["type"] == "text" else {"input": {}}
+        opened = block | empty
         yield "content_block_start", {"type": "content_block_start", "index": index, "content_block": opened}
         if block["type"] == "text":
             delta = {"type": "text_delta", "text": block["text"]}

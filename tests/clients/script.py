@@ -73,7 +73,13 @@ def _value(name: str, schema: Mapping[str, Any], call: str, child: str) -> Any:
     if kind == "object" and schema.get("properties"):
         return fill(schema, call, child)
     if name in {"command", "cmd", "script", "commands"}:
-        return [COMMAND] if kind == "array" and name == "commands" else ["bash", "-lc", COMMAND] if kind == "array" else COMMAND
+        return (
+            [COMMAND]
+            if kind == "array" and name == "commands"
+            else ["bash", "-lc", COMMAND]
+            if kind == "array"
+            else COMMAND
+        )
     if name in {"prompt", "message", "task", "objective", "query", "request", "instructions"} and call == "agent":
         return CHILD
     if "enum" in schema:

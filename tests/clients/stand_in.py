@@ -53,7 +53,9 @@ class StandIn:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stopped.set()
         self._server.shutdown()
         self._server.server_close()
@@ -158,7 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.scenario == "sub" and asked.kind == "main" and asked.turn == 1:
             self.stand_in.wait_for_the_child()
         served = self.stand_in.charge(api, asked)
-        made = dialects.answer(asked, turn_of(asked.scenario, asked.turn), served.response_id, served.tokens, self.stand_in.child)
+        made = dialects.answer(
+            asked, turn_of(asked.scenario, asked.turn), served.response_id, served.tokens, self.stand_in.child
+        )
         spaces = {name: schema.get("namespace") for name, schema in asked.tools.items()}
         if asked.stream:
             self._stream(api, _events(api, made, spaces), served)

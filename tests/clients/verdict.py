@@ -13,30 +13,27 @@ from tests.clients.truth import CLASSES, Served, Usage, by_model
 from tests.e2e.stage import Organisation, Stage
 
 WRITES = ("cache_write_5m", "cache_write_1h", "cache_write_other")
-RUNS = "SELECT id, session, completeness, completeness_reason, provenance FROM agent_run WHERE account_id = :account"
-OF_JOB = (
-    " AND workflow_job_id IN (SELECT id FROM workflow_job WHERE account_id = :account AND run_id = {run_id})"
-)
-CALLS = (
-    "SELECT model, count(*), " + ", ".join(f"sum({name}_tokens)" for name in CLASSES) + " FROM model_call"
-    " WHERE account_id = :account AND agent_run_id IN (SELECT id FROM ({runs})) GROUP BY 1"
-)
+RUNS = "SELECT id, session, completeness, completeness_reason FROM agent_run WHERE account_id = :account"
+OF_JOB = " AND workflow_job_id IN (SELECT id FROM workflow_job WHERE account_id = :account AND run_id = {run_id})"
+FROM_CALLS = " FROM model_call WHERE account_id = :account AND agent_run_id IN (SELECT id FROM ({runs}))"
+CALLS = "SELECT model, count(*), " + ", ".join(f"sum({name}_tokens)" for name in CLASSES) + FROM_CALLS + " GROUP BY 1"
+CHILDREN = "SELECT count(*)" + FROM_CALLS + " AND subagent"
 
 
 @dataclass(frozen=True)
 class Booked:
-    """What the App has: sums by model, and of each agent run its session, mark, reason and provenance."""
+    """What the App has: sums by model, and of each agent run its session, mark and reason."""
 
     usage: Usage
     sessions: Sequence[str] = ()
     marks: Sequence[str] = ()
     reasons: Sequence[str] = ()
-    provenances: Sequence[str] = ()
+    children: int = 0  # calls that are marked as a sub-agent's
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`outcome`: "exact", "marked" or "WRONG". `lacks` says what differs, `marks` how the agent runs are marked."""
+    """`outcome`: "exact", "marked", "unknown" or "WRONG". `lacks`: what differs; `marks`: how agent runs are marked."""
 
     outcome: str
     lacks: str
@@ -55,8 +52,9 @@ def booked(org: Organisation, run_id: int | None) -> Booked:
     for model, responses, *counts in org.rows(CALLS.format(runs=runs)):
         sums[model] = {"responses": responses, **dict(zip(CLASSES, map(int, counts), strict=True))}
     rows = org.rows(runs)
-    _, sessions, marks, reasons, provenances = zip(*rows, strict=True) if rows else ((),) * 5
-    return Booked(sums, sessions, marks, reasons, provenances)
+    _, sessions, marks, reasons = zip(*rows, strict=True) if rows else ((),) * 4
+    ((children,),) = org.rows(CHILDREN.format(runs=runs))
+    return Booked(sums, sessions, marks, reasons, children)
 
 
 # ---- is it right? --------------------------------------------------------------------------------------------------
