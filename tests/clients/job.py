@@ -29,7 +29,8 @@ kill -9 -- -$victim
 FOLDER = """\
 export PATH="{programs}:$PATH"
 mkdir -p "$HOME/widgets" && cd "$HOME/widgets"
-test -d .git || {{ git init --quiet --initial-branch {branch}; git remote add origin "https://github.com/{repository}"; }}
+test -d .git || git init --quiet --initial-branch {branch}
+git remote get-url origin > /dev/null 2>&1 || git remote add origin https://github.com/{repository}.git
 """
 
 
