@@ -21,7 +21,8 @@ Rules:
 * A log without any record and without a snapshot is counted from its sums: one call for each run and model, with what
   the sums have grown by, or all of them where they are smaller than before. Which call had how much is not known, so
   the run is marked as estimated.
-* A log whose last turn is not followed by a shutdown is a lower bound: an answer may have been on its way.
+* A log whose last turn is not followed by a shutdown is a lower bound: an answer may have been on its way. So is one
+  with an `abort` in a turn whose answer has no record: a signal lets Copilot write its shutdown all the same.
 * A model served with a key of one's own has the provider that was set up; all others are Copilot's.
 """
 
@@ -51,13 +52,14 @@ AGENT = "copilot-cli"
 NAME = "copilot events"
 SUFFIXES: tuple[str, ...] = ("events.jsonl",)
 VARIABLES: tuple[str, ...] = ("COPILOT_HOME",)
+ABORTED = "Copilot was stopped before the model's answer ended"
 NO_END = "the log has no end: Copilot was stopped, or still runs"
 LOST = "Copilot counted more tokens than its log holds"
 BY_SUMS = "this version of Copilot logs sums by model, not calls"
 
 _MARKS = (b'"session.usage_record"', b'"session.shutdown"', b'"session.start"', b'"session.resume"')
-_TURN = b'"assistant.turn_start"'
-_SHORT = 2048  # a line of a turn's start has no content
+_TURNS = (b'"assistant.turn_start"', b'"abort"')
+_SHORT = 2048  # a line of a turn's start, or of an abort, has no content
 _FIELDS = ("inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens")
 Usage = list[int]
 
@@ -100,6 +102,7 @@ class Log:
         self.sums: list[Sums] = []
         self.problems: list[tuple[int, object, str]] = []  # offset, timestamp, sentence
         self.unended: tuple[int, object] | None = None
+        self.asked = False  # a turn has begun, and has no usage record yet
 
 
 def read(files: Iterable[LogFile], gathered: Gathered) -> None:
@@ -120,7 +123,7 @@ def _log(file: LogFile) -> Log:
 
 
 def _matters(line: bytes) -> bool:
-    return any(mark in line for mark in _MARKS) or (len(line) < _SHORT and _TURN in line)
+    return any(mark in line for mark in _MARKS) or (len(line) < _SHORT and any(mark in line for mark in _TURNS))
 
 
 def _take(made: Log, offset: int, record: dict[str, object]) -> None:
@@ -132,8 +135,12 @@ def _take(made: Log, offset: int, record: dict[str, object]) -> None:
         made.workdir = text(mapping(data.get("context")).get("cwd"), 4096)
     elif kind == "assistant.turn_start":
         made.unended = (offset, record.get("timestamp"))
+        made.asked = True
+    elif kind == "abort" and made.asked:
+        made.problems.append((offset, record.get("timestamp"), ABORTED))
     elif kind == "session.usage_record":
         made.unended = (offset, record.get("timestamp"))
+        made.asked = False
         source, call = _call(record, mapping(data.get("usage")))
         made.source = made.source if call.subagent else source
         made.calls.append((offset, made.source, call))

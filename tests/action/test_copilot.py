@@ -72,6 +72,7 @@ def told(run: AgentRun) -> tuple[list[int], str, list[str]]:
 
 
 NO_END = "the log has no end: Copilot was stopped, or still runs"
+ABORTED = "Copilot was stopped before the model's answer ended"
 BY_SUMS = "this version of Copilot logs sums by model, not calls"
 LOST = "Copilot counted more tokens than its log holds"
 
@@ -99,6 +100,18 @@ def test_a_job_that_resumes_a_restored_session_counts_its_own_calls(tmp_path: Pa
     (run,) = collect(Surroundings([str(tmp_path)]), window)[0]
     assert usage([run.as_json()]) == lumped(expected_steps(scenario, "b-continue", "c-continue-gpt"))
     assert (run.completeness, run.reasons) == ("lower_bound", [LIFETIME_UNKNOWN])
+
+
+def test_an_abort_before_an_answer_makes_a_lower_bound_also_with_a_shutdown(tmp_path: Path) -> None:
+    abort = event("abort", 3, {"reason": "user_abort"})
+    copilot(tmp_path, start(), turn(1), answer(1), turn(2), abort, shutdown(4, 1))
+    assert told(only(tmp_path)) == ([1], "lower_bound", [ABORTED])
+
+
+def test_an_abort_after_an_answer_lacks_nothing(tmp_path: Path) -> None:
+    abort = event("abort", 3, {"reason": "user_abort"})
+    copilot(tmp_path, start(), turn(1), answer(1), abort, shutdown(4, 1))
+    assert told(only(tmp_path)) == ([1], "complete", [])
 
 
 def test_calls_of_sub_agents_belong_to_their_session_and_are_marked(tmp_path: Path) -> None:
