@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 CLAUDE, CLAUDE_SMALL = "claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001"
-CODEX, GEMINI, QWEN = "gpt-5.1-codex", "gemini-2.5-pro", "qwen3-coder-plus"
+CODEX, COPILOT, GEMINI, QWEN = "gpt-5.1-codex", "gpt-5.1", "gemini-2.5-pro", "qwen3-coder-plus"
 CHECKER = '{"checker":{"description":"Checks things","prompt":"You are a checker","model":"haiku","tools":["Bash"]}}'
 JSON, PROTOBUF = "http/json", "http/protobuf"
 
@@ -56,7 +56,8 @@ class Client:
 
 def everyone() -> list[Client]:
     """Each client as it is pinned."""
-    return [claude(), claude(older=True), codex(), gemini(), qwen(), copilot(), opencode(), pi(), cline()]
+    copilots = [copilot(), copilot("responses"), copilot("completions")]
+    return [claude(), claude(older=True), codex(), gemini(), qwen(), *copilots, opencode(), pi(), cline()]
 
 
 # ---- Claude Code ---------------------------------------------------------------------------------------------------
@@ -202,23 +203,35 @@ def qwen() -> Client:
 # ---- Copilot CLI ---------------------------------------------------------------------------------------------------
 
 
-def copilot() -> Client:
-    """With a key of one's own and without GitHub, which is the only way that needs no account."""
+def copilot(wire: str = "") -> Client:
+    """With a key of one's own and without GitHub, which is the only way that needs no account.
+
+    It speaks Anthropic's API, or with `wire` one of OpenAI's two: "responses" or "completions".
+    """
 
     def words(prompt: str) -> list[str]:
         return ["copilot", "-p", prompt, "--output-format", "json", "--allow-all", "--no-color"]
 
     return Client(
-        "copilot-cli",
+        f"copilot-cli over {wire}" if wire else "copilot-cli",
         words,
         lambda prompt: [*words(prompt), "--continue"],
         lambda url: {
             "COPILOT_OFFLINE": "true", "COPILOT_AUTO_UPDATE": "false", "COPILOT_PROVIDER_API_KEY": "sk-test",
-            "COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_BASE_URL": url, "COPILOT_MODEL": CLAUDE,
+            **_provider(url, wire),
         },
         telemetry=Telemetry.environ,
         child="general-purpose",
     )  # fmt: skip
+
+
+def _provider(url: str, wire: str) -> dict[str, str]:
+    if not wire:
+        return {"COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_BASE_URL": url, "COPILOT_MODEL": CLAUDE}
+    return {
+        "COPILOT_PROVIDER_TYPE": "openai", "COPILOT_PROVIDER_BASE_URL": f"{url}/v1", "COPILOT_MODEL": COPILOT,
+        "COPILOT_PROVIDER_WIRE_API": wire,
+    }  # fmt: skip
 
 
 # ---- opencode, pi, Cline -------------------------------------------------------------------------------------------

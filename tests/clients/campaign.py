@@ -65,7 +65,8 @@ def _of(client: Client) -> Iterator[Case]:
     if client.again:
         yield Case(client, "resumed in the job", [[Step("basic"), Step("short", again=True)]])
         yield Case(client, "resumed in a later job", [[Step("basic")], [Step("short", again=True)]])
-    yield Case(client, "killed in flight", [[Step("kill", killed=True)]])
+    yield Case(client, "killed in flight", [[Step("kill", signal="KILL")]])
+    yield Case(client, "terminated in flight", [[Step("kill", signal="TERM")]])
     for limit, more in client.limits.items():
         yield Case(client, f"limit of {limit} reached", [[Step("endless", more=more)]])
     if client.limited:
@@ -81,8 +82,8 @@ def _telling(client: Client) -> Iterator[Case]:
     yield Case(client, "telemetry alone", [both], agents.JSON, action=False)
     if client.name not in {"gemini-cli", "qwen-code"}:  # these send the one form alone
         yield Case(client, "telemetry alone, as protobuf", [both], agents.PROTOBUF, action=False)
-    yield Case(client, "telemetry alone, killed in flight", [[Step("kill", killed=True)]], agents.JSON, action=False)
-    yield Case(client, "telemetry and record, killed in flight", [[Step("kill", killed=True)]], agents.JSON)
+    yield Case(client, "telemetry alone, killed in flight", [[Step("kill", signal="KILL")]], agents.JSON, action=False)
+    yield Case(client, "telemetry and record, killed in flight", [[Step("kill", signal="KILL")]], agents.JSON)
 
 
 # ---- playing -------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def run(chosen: Sequence[Case], programs: Programs, say: Callable[[Row], None]) 
             for row in _play(case, stage, programs, folder):
                 say(row)
                 wrong += [f"{row.title}: {row.verdict.lacks}"] if row.verdict.wrong else []
-        wrong += [f"a word of a runner is in the database: {found}" for found in leaks(stage)]
+        wrong += leaks(stage)
     return wrong
 
 
@@ -150,7 +151,7 @@ def _checked(verdict: Verdict, case: Case, org: Organisation, steps: Sequence[St
     """The verdict, but WRONG where what the case is about did not happen: an exact record of nothing proves nothing."""
     problems = [problem for step in steps if (problem := _not_played(step, happened))]
     if case.encoding and not came(org):
-        if any(step.killed for step in steps):
+        if any(step.signal for step in steps):
             # Nobody can mark what nobody heard of. Beside a record that is nothing to tell.
             return (
                 verdict if case.action else replace(verdict, outcome="unknown", lacks="killed before it told anything")
@@ -169,7 +170,7 @@ def _not_played(step: Step, happened: Happened) -> str:
         return f"{happened.children} of {children} calls of a sub-agent are marked so"
     if step.scenario == "sub" and not children:
         return "it started no sub-agent"
-    if step.killed and all(one.whole for one in served):
+    if step.signal and all(one.whole for one in served):
         return "nothing was in flight"
     if step.scenario in {"retry", "refused"} and not happened.errors:
         return "the API did not fail"

@@ -16,13 +16,14 @@ from tests.e2e.stage import PATH, Organisation
 
 TIMEOUT_S = 600
 PLAIN = '{command} < /dev/null || echo "the client ended with $?"\n'
-# What dies is the client's whole process group, as nothing of it may go on: some are a shim around a native program.
-KILLED = """\
+# The client's whole process group is struck, as nothing of it may go on: some are a shim around a native program.
+STRUCK = """\
 setsid {command} < /dev/null &
 victim=$!
 for _ in $(seq 600); do test -e {flag} && break; sleep 0.1; done
 sleep 0.3
-kill -9 -- -$victim
+kill -{signal} -- -$victim
+wait $victim || true
 """
 # The checkout lies elsewhere in each job of this engine, and clients know a session by its folder; on GitHub it is the
 # same in all jobs. A folder in the home stands for it.
@@ -36,12 +37,12 @@ git remote get-url origin > /dev/null 2>&1 || git remote add origin https://gith
 
 @dataclass(frozen=True)
 class Step:
-    """One start of the client. `killed`: end it with SIGKILL once an answer is in flight."""
+    """One start of the client. `signal`: strike it with this one ("KILL", "TERM") once an answer is in flight."""
 
     scenario: str
     again: bool = False
     more: Sequence[str] = ()
-    killed: bool = False
+    signal: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,14 @@ def _commands(around: Surroundings, steps: Sequence[Step]) -> list[str]:
     client, flag = around.client, shlex.quote(str(around.api.flag))
     repository, branch = around.org.repository, CANARIES["branch"]
     start = FOLDER.format(programs=around.programs, repository=repository, branch=branch)
-    shaped = [(PLAIN, list(client.before(around.api.url)))] if client.before else []
-    shaped += [(KILLED if step.killed else PLAIN, _words(client, step)) for step in steps]
-    return [start + shape.format(command=shlex.join(words), flag=flag) for shape, words in shaped]
+    before = [PLAIN.format(command=shlex.join(client.before(around.api.url)))] if client.before else []
+    started = [
+        (STRUCK if step.signal else PLAIN).format(
+            command=shlex.join(_words(client, step)), flag=flag, signal=step.signal
+        )
+        for step in steps
+    ]
+    return [start + script for script in (*before, *started)]
 
 
 def _words(client: Client, step: Step) -> list[str]:

@@ -134,8 +134,19 @@ def _differences(truth: Usage, found: Usage) -> Iterator[str]:
 # ---- does it leak? -------------------------------------------------------------------------------------------------
 
 
-def leaks(stage: Stage) -> list[str]:
-    """`table: kind of word` for each place in the App's database that holds a word which must not leave the runner.
+def leaks(stage: Stage) -> Iterator[str]:
+    """Where the App has a word that must not leave the runner, in its database or its log."""
+    for place in holders(stage, CANARIES):
+        yield f"a word of a runner is in the database: {place}"
+    log = stage.server.log()
+    for kind in (kind for kind, word in CANARIES.items() if word in log):
+        yield f"a word of a runner is in the App's log: {kind}"
+    if "record: team" not in holders(stage, {"team": "payments"}):
+        yield "the search for words finds nothing, not even what is there"
+
+
+def holders(stage: Stage, words: Mapping[str, str]) -> list[str]:
+    """`table: name of the word` for each place in the database that holds one.
 
     What is stored compressed, the records among it, is looked at as it was sent.
     """
@@ -145,13 +156,13 @@ def leaks(stage: Stage) -> list[str]:
         tables = [name for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
         for table in tables:
             rows = connection.execute(text(f'SELECT * FROM "{table}"'))
-            found[table] |= set(_kinds(b"\0".join(map(_bytes, row)) for row in rows))
-    return sorted(f"{table}: {kind}" for table, kinds in found.items() for kind in kinds)
+            found[table] |= set(_held((b"\0".join(map(_bytes, row)) for row in rows), words))
+    return sorted(f"{table}: {name}" for table, names in found.items() for name in names)
 
 
-def _kinds(contents: Iterable[bytes]) -> Iterator[str]:
+def _held(contents: Iterable[bytes], words: Mapping[str, str]) -> Iterator[str]:
     for content in contents:
-        yield from (kind for kind, word in CANARIES.items() if word.encode() in content)
+        yield from (name for name, word in words.items() if word.encode() in content)
 
 
 def _bytes(value: object) -> bytes:
