@@ -14,7 +14,7 @@ from app.core.outcomes import Later
 from app.store import lanes
 from app.store.database import Database
 from app.store.keys import instant, us
-from app.store.tables import Bucket
+from app.store.queue_tables import Bucket
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from app.core.ledger import Book
 from app.core.metrics import PullSpend
-from app.core.money import NanoUsd
+from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
 from app.core.usage import Tokens
 from app.store.keys import instant, us
@@ -39,16 +39,18 @@ class UsageOfMonth:
     unpriced_calls: int
     unpriced_models: tuple[str, ...]
     tokens: Tokens
+    told_cost: NanoUsd = ZERO  # of those calls that telemetry with an access token told of
 
 
 @dataclass(frozen=True, slots=True)
 class RunsOfMonth:
-    """`by_team`: how many agent runs bear each team tag; "" is none."""
+    """`by_team`: how many agent runs bear each team tag; "" is none. `told`: by telemetry with an access token."""
 
     agent_runs: int
     incomplete: int
     unattributed: int
     by_team: Mapping[str, int]
+    told: int = 0
 
 
 def tied_runs(session: Session, key: PullKey) -> list[TiedRun]:
@@ -226,8 +228,10 @@ def usage_of_month(session: Session, account_id: int, month: Month) -> dict[int,
     bounds = {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
     models = _grouped((row[0], row[1]) for row in session.connection().execute(UNPRICED_OF_MONTH, bounds))
     return {
-        repository_id: UsageOfMonth(calls, int(unpriced), models.get(repository_id, ()), Tokens(*map(int, tokens)))
-        for repository_id, calls, unpriced, *tokens in session.connection().execute(USAGE_OF_MONTH, bounds)
+        repository_id: UsageOfMonth(
+            calls, int(unpriced), models.get(repository_id, ()), Tokens(*map(int, tokens)), NanoUsd(int(told))
+        )
+        for repository_id, calls, unpriced, told, *tokens in session.connection().execute(USAGE_OF_MONTH, bounds)
     }
 
 
@@ -237,12 +241,14 @@ def runs_of_month(session: Session, account_id: int, month: Month) -> dict[int, 
     teams: dict[int, dict[str, int]] = defaultdict(dict)
     incomplete: dict[int, int] = defaultdict(int)
     unattributed: dict[int, int] = defaultdict(int)
+    told: dict[int, int] = defaultdict(int)
     for repository_id, team, *counts in session.connection().execute(RUNS_OF_MONTH, bounds):
         teams[repository_id][team] = int(counts[0])
         incomplete[repository_id] += int(counts[1])
         unattributed[repository_id] += int(counts[2])
+        told[repository_id] += int(counts[3])
     return {
-        each: RunsOfMonth(sum(by_team.values()), incomplete[each], unattributed[each], by_team)
+        each: RunsOfMonth(sum(by_team.values()), incomplete[each], unattributed[each], by_team, told[each])
         for each, by_team in teams.items()
     }
 
@@ -288,6 +294,7 @@ CALLS_OF_MONTH = """
 """
 USAGE_OF_MONTH = text(f"""
     SELECT agent_run.repository_id, COUNT(*), SUM(CASE WHEN model_call.cost_nano_usd IS NULL THEN 1 ELSE 0 END),
+           SUM(CASE WHEN agent_run.provenance = 'token' THEN COALESCE(model_call.cost_nano_usd, 0) ELSE 0 END),
            SUM(model_call.input_tokens), SUM(model_call.cache_read_tokens), SUM(model_call.cache_write_5m_tokens),
            SUM(model_call.cache_write_1h_tokens), SUM(model_call.cache_write_other_tokens),
            SUM(model_call.output_tokens), SUM(model_call.reasoning_tokens)
@@ -299,7 +306,7 @@ UNPRICED_OF_MONTH = text(f"""
 """)
 RUNS_OF_MONTH = text("""
     SELECT repository_id, team, COUNT(*), SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END),
-           SUM(CASE WHEN evidence = '' THEN 1 ELSE 0 END)
+           SUM(CASE WHEN evidence = '' THEN 1 ELSE 0 END), SUM(CASE WHEN provenance = 'token' THEN 1 ELSE 0 END)
     FROM agent_run WHERE account_id = :account_id AND started_at_us >= :start AND started_at_us < :end
     GROUP BY repository_id, team
 """)

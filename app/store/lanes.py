@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select, text, true, update
 from sqlmodel import Session, col
 
-from app.store import tables
+from app.store import queue_tables
 from app.store.keys import us
 from app.store.queue import DONE, WAITING, Job
 
@@ -50,7 +50,7 @@ def claim(session: Session, now: datetime, lease: timedelta, limit: int, only: s
 
     Several workers may claim at once: each lane goes to one of them (SKIP LOCKED; SQLite's writers take turns).
     """
-    lane, bucket = tables.Lane, tables.Bucket
+    lane, bucket = queue_tables.Lane, queue_tables.Bucket
     blocked = select(bucket.account_id).where(  # type: ignore[call-overload]
         col(bucket.account_id) == col(lane.account_id), col(bucket.blocked_until_us) > us(now)
     )
@@ -81,7 +81,7 @@ def renew(session: Session, holds: Sequence[Hold], now: datetime, lease: timedel
 
 def check(session: Session, hold: Hold) -> None:
     """Raise LostLaneError unless the lane is still ours; it stays so until the transaction ends."""
-    lane = tables.Lane
+    lane = queue_tables.Lane
     # The lock keeps claims away and nothing else: who wakes the lane for a new job does not wait for us, so that two
     # stories which enqueue in each other's lane cannot wait for one another.
     still = select(col(lane.key)).where(col(lane.key) == hold.lane, col(lane.fence) == hold.fence)

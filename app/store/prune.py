@@ -45,6 +45,14 @@ RULES: tuple[tuple[timedelta, TextClause], ...] = (
         """),
     ),
     (
+        timedelta(days=60),
+        text("""
+            DELETE FROM telemetry_total WHERE (account_id, agent, session, series, start_us) IN (
+                SELECT account_id, agent, session, series, start_us FROM telemetry_total
+                WHERE start_us < :before_us LIMIT :piece)
+        """),
+    ),
+    (
         timedelta(hours=1),
         text("""
             DELETE FROM used_token WHERE (issuer, jti) IN (

@@ -194,8 +194,13 @@ def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, no
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
     after = {found.number} if found.number is not None else set()
-    if before == after and not entries and agent_run.evidence == (found.evidence or ""):
+    tied = json.dumps(found.tied)
+    if before == after and not entries and (agent_run.evidence, agent_run.tied_pulls) == (found.evidence or "", tied):
+        if agent_run.evidence_note != found.note:  # another reason for the same is no news for a pull
+            agent_run.evidence_note = found.note
+            session.add(agent_run)
         return set()
+    candidates_of_tie = {*json.loads(agent_run.tied_pulls), *found.tied}
     session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
     if found.number is not None and found.evidence is not None:
         session.add(
@@ -210,10 +215,10 @@ def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, no
         )
     agent_run.evidence = found.evidence.value if found.evidence else ""
     agent_run.evidence_note = found.note
-    agent_run.tied_pulls = json.dumps(found.tied)
+    agent_run.tied_pulls = tied
     session.add(agent_run)
     session.flush()
-    return before | after
+    return before | after | candidates_of_tie
 
 
 def _tied_to(session: Session, agent_run: AgentRun) -> set[int]:

@@ -38,6 +38,7 @@ from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.queue import Job
 from app.store.surveys import surveys_of_month
 from app.store.tables import Effect, Pull, Repository
+from app.store.told_runs import NO_REPOSITORY
 from app.world import World
 
 LABEL = "mergemeter"
@@ -164,7 +165,10 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
     usage = usage_of_month(session, account_id, month)
     runs = runs_of_month(session, account_id, month)
     found = []
-    for repository in repositories_of(session, account_id):
+    known = repositories_of(session, account_id)
+    if NO_REPOSITORY in {*balances, *usage, *runs}:
+        known.append(_no_repository(account_id))
+    for repository in known:
         own = balances.get(repository.repository_id, {})
         loose: dict[Book, dict[Month, NanoUsd]] = {Book.UNATTRIBUTED: {}, Book.ABANDONED: {}, Book.OVERHEAD: {}}
         for (book, _, of), amount in own.items():
@@ -183,6 +187,15 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
             )
         )
     return found
+
+
+def _no_repository(account_id: int) -> Repository:
+    """Where agent runs stand that name no repository of the account."""
+    name = "(no repository)"
+    return Repository(
+        account_id=account_id, repository_id=NO_REPOSITORY, owner="", name=name, default_branch="", visibility="public",
+        updated_at_us=0,
+    )  # fmt: skip
 
 
 def _untagged(runs: RunsOfMonth, repository: str, config: Config) -> int:
@@ -246,6 +259,8 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
         unpriced_models=tuple(sorted({model for each in books for model in each.usage.unpriced_models})),
         unattributed_agent_runs=sum(each.runs.unattributed for each in books),
         untagged_agent_runs=sum(each.untagged for each in books),
+        told_agent_runs=sum(each.runs.told for each in books),
+        told_cost=NanoUsd(sum(each.usage.told_cost for each in books)),
     )
 
 

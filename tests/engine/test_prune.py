@@ -9,6 +9,7 @@ from app.store.bulk import BulkWriter
 from app.store.compressed import compressed
 from app.store.database import Database
 from app.store.inbox import Delivery, keep
+from app.store.keys import us
 from tests.engine.play import START, Clock, Diary, put, rows, worker_of, world_of
 
 
@@ -47,6 +48,19 @@ def test_old_finished_jobs_and_idle_lanes_go(database: Database) -> None:
     worker_of(world, diary).drain()
     assert prune.prune(database, START + timedelta(days=15)) == 10
     assert rows(database, "SELECT (SELECT count(*) FROM job) + (SELECT count(*) FROM lane)") == [(0,)]
+
+
+def test_what_metrics_counted_goes_after_sixty_days(database: Database) -> None:
+    with database.transaction() as session:
+        columns = "account_id, agent, session, series, start_us, kind, value"
+        at = {"at": us(START)}
+        session.connection().execute(
+            text(f"INSERT INTO telemetry_total ({columns}) VALUES (1, 'a', 's', 'x', :at, 'output', 5)"), at
+        )
+    prune.prune(database, START + timedelta(days=59))
+    assert rows(database, "SELECT value FROM telemetry_total") == [(5,)]
+    prune.prune(database, START + timedelta(days=61))
+    assert rows(database, "SELECT value FROM telemetry_total") == []
 
 
 def test_pruning_goes_on_until_all_pieces_are_gone(database: Database) -> None:

@@ -103,7 +103,11 @@ def world_of(database: Database, issuer_url: str, github: GitHubApp | None = Non
 def serving(world: World, issuer: Issuer | None = None) -> Iterator[Server]:
     """The routes of the surface on a free port of loopback, in a thread."""
     config = uvicorn.Config(
-        Starlette(routes=[*agent_run_routes(world), *telemetry_routes(world)]), port=0, log_level="error", lifespan="off", access_log=False
+        Starlette(routes=[*agent_run_routes(world), *telemetry_routes(world)]),
+        port=0,
+        log_level="error",
+        lifespan="off",
+        access_log=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -3,8 +3,10 @@
 import json
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,37 @@ def test_another_agents_calls_at_the_same_time_are_its_own(server: Server) -> No
     assert {run.session for run in everything(server.world.db, AgentRun)} == {"s-9", "s-1"}
 
 
+def test_a_record_and_telemetry_that_come_at_the_same_moment_see_each_other(server: Server) -> None:
+    """Codex has no ids in common: only the record's and the telemetry's taking turns keeps them from both counting."""
+    token = new_token(server.world.db)
+    for number in range(12):
+        at = START - number * timedelta(minutes=20)
+        body = logs(codex_event(f"s-{number}", at), api_request(f"req_{number}", at, f"s-{number}"))
+        runs = [
+            agent_run(f"s-{number}", [codex_call(number, at)], agent="codex"),
+            agent_run(f"s-{number}", [call(0, id=f"req_{number}", at=stamp(at))]),
+        ]
+        at_once(partial(tell, server, "logs", body, token), record_of(server, *runs, job=number + 1))
+    runs_kept = everything(server.world.db, AgentRun)
+    assert {run.provenance for run in runs_kept} == {"job"}
+    assert len(everything(server.world.db, ModelCallRow)) == 24
+    check_books(server.world.db)
+
+
+def at_once(*steps: Step) -> None:
+    barrier = threading.Barrier(len(steps))
+
+    def do(step: Step) -> None:
+        barrier.wait()
+        step()
+
+    threads = [threading.Thread(target=do, args=(step,)) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 # ---- for any order ------------------------------------------------------------------------------------------------
 
 
@@ -154,7 +187,7 @@ def test_any_order_and_any_repetition_gives_the_same_books(
     for shuffled in (False, True):
         with tempfile.TemporaryDirectory() as folder, fresh(Path(folder), sqlite_template, issuer_once) as server:
             token = new_token(server.world.db)
-            steps = [lambda calls=calls: expect(tell(server, "logs", body_of(calls), token), 200) for calls in told]
+            steps = [telling_of(server, calls, token) for calls in told]
             steps += [record_of(server, run_of(s, numbers), job=s + 1) for s, numbers in recorded.items()]
             if shuffled:
                 steps += [step for step in steps[: len(told)] if seed.random() < 0.5]
@@ -174,6 +207,10 @@ def fresh(folder: Path, template: Path, issuer: Issuer) -> Any:
     with database.transaction() as session:
         install(session)
     return serving(world_of(database, issuer.url), issuer)
+
+
+def telling_of(server: Server, calls: list[int], token: str) -> Step:
+    return lambda: expect(tell(server, "logs", body_of(calls), token), 200)
 
 
 def session_of(number: int) -> str:

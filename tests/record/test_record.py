@@ -5,7 +5,8 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from app.store.tables import AgentRun, CommitMade, Job, LedgerEntry, ModelCallRow, Record, UsedToken, WorkflowJob
+from app.store.queue_tables import Job
+from app.store.tables import AgentRun, CommitMade, LedgerEntry, ModelCallRow, Record, UsedToken, WorkflowJob
 from tests.record.issuer import ACCOUNT, REPOSITORY
 from tests.record.ledger import check_books, everything
 from tests.record.reports import CALL_COST, START, agent_run, call, closing, opening, stamp

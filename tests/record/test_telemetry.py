@@ -150,5 +150,5 @@ def test_no_text_of_a_prompt_or_a_command_is_kept(sqlite_server: Server, sample:
     database = sqlite_server.world.db
     tell_sample(sqlite_server, sample, new_token(database))
     with database.reading() as session:
-        dump = "\n".join(session.connection().connection.iterdump())  # type: ignore[attr-defined]
+        dump = "\n".join(session.connection().connection.iterdump())
     assert CANARY not in dump

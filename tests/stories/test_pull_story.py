@@ -1,8 +1,12 @@
 """From an agent run to the check and the comment on its pull, through everything that comes in between."""
 
 from sqlalchemy import text
+from sqlmodel import select
 
 from app.core.facts import PullNumber
+from app.store.costs import ties_naming
+from app.store.pulls import PullKey
+from app.store.tables import AgentRun
 from tests.core.rendered import Page, harms
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
 
@@ -248,3 +252,17 @@ def test_two_organisations_never_meet(stage: Stage) -> None:
         " WHERE agent_run.account_id <> entry.account_id OR agent_run.repository_id <> entry.repository_id"
     )
     assert stage.rows(crossing) == [(0,)]
+
+
+def test_a_tie_stays_unattributed_and_each_of_its_pulls_says_so(stage: Stage) -> None:
+    account_id = stage.install()
+    stage.gh.push(REPOSITORY, "release", {"r.py": "r"})
+    first = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "one"})
+    second = stage.gh.open_pull(REPOSITORY, "one", base="release")
+    stage.agent(branch="one")
+    stage.settle()
+    with stage.world.db.reading() as session:
+        [run] = session.exec(select(AgentRun).where(AgentRun.account_id == account_id))
+        assert [ties_naming(session, PullKey(account_id, run.repository_id, n)) for n in (first, second)] == [1, 1]
+    assert (run.evidence, run.tied_pulls) == ("", f"[{first}, {second}]")
+    assert run.evidence_note == f"tie at E3: #{first} and #{second}"

@@ -109,6 +109,12 @@ def _to_know(report: MonthReport) -> Iterator[str]:
     amount = f", {dollars_text(total.unattributed)}" if report.money else ""
     yield f"Tied to no pull (unattributed): {loose}{amount}."
     yield from filter(None, (coverage.untagged(report), coverage.silent(report)))
+    if number := total.told_agent_runs:
+        amount = f", {dollars_text(total.told_cost)}" if report.money else ""
+        yield (
+            f"Told by telemetry with an access token: {number:,} of {count(total.agent_runs, 'agent run')}{amount}. "
+            "Where they ran is claimed, not signed."
+        )
     if number := total.incomplete_agent_runs:
         runs = f"{count(number, 'agent run')} {'has' if number == 1 else 'have'} no whole record"
         yield f"{runs} (cut short, lost or estimated): there may have been more."

@@ -132,7 +132,7 @@ def _run_row(sheet: Sheet, row: int) -> list[str]:
     used = line.tokens
     return [
         _name(line) + (f" {code(line.agent_version, 20)}" if line.agent_version else ""),
-        where + attempt + (", relayed" if line.relayed else ""),
+        "by token" if line.told else where + attempt + (", relayed" if line.relayed else ""),
         purpose_text(line.purpose) + team,
         f"{line.started_at.day} {MONTHS[line.started_at.month - 1][:3]}, {line.started_at:%H:%M}",
         f"{line.model_calls:,}" if line.model_calls else "–",

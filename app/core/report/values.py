@@ -65,6 +65,7 @@ class AgentRunLine:
     workflow_path: str = ""  # ".github/workflows/x.yml" of this repository; "" when it lives in another one
     run_url: str = ""  # the workflow run's page
     relayed: bool = False  # another job of the workflow run sent the record
+    told: bool = False  # telemetry with an access token told of it; nothing is signed
     unpriced_calls: int = 0
     unpriced_models: tuple[str, ...] = ()
     calls_counted_elsewhere: int = 0
@@ -153,6 +154,8 @@ class MonthFigures:
     unpriced_models: tuple[str, ...] = ()
     unattributed_agent_runs: int = 0
     untagged_agent_runs: int = 0  # without a team, or with one that the repository may not use
+    told_agent_runs: int = 0  # of which telemetry with an access token told
+    told_cost: NanoUsd = ZERO  # of the month's calls of such agent runs
 
 
 @dataclass(frozen=True, slots=True)

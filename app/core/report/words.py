@@ -119,6 +119,11 @@ def remarks(pull: PullCost) -> list[str]:
             f"Relayed: another job of the workflow run sent the record of {count(relayed, 'agent run')}; "
             "which job it was is claimed, not signed."
         )
+    if told := sum(line.told for line in pull.lines):
+        said.append(
+            f"By token: telemetry with an access token told of {count(told, 'agent run')}; "
+            "who ran it, where and for which pull is claimed, not signed."
+        )
     if elsewhere:
         calls = f"{count(elsewhere, 'model call')} {_was(elsewhere)}"
         said.append(f"{calls} reported by another agent run too and {_counts(elsewhere)} there, once.")
