@@ -17,7 +17,7 @@ Key = tuple[str, str]
 # What `_take` may do something about, by its type, subtype or role. An answer tells three times what it is, before its
 # content and behind it: one that is torn or damaged is still found, and no content need be looked through.
 _MARKED = re.compile(
-    rb'e": ?"(?:message|assistant|api-request|cost-state|api_error|(?:(?<=type":")|(?<=type": "))user)"'
+    rb'e": ?"(?:message|assistant|api-request|cost-state|ai-title|api_error|(?:(?<=type":")|(?<=type": "))user)"'
 )
 # A line that says early, behind plain values, that it is a user's or a request. No writer names a key twice.
 _EARLY = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"(user|api-request)",')
@@ -48,6 +48,7 @@ class Transcript:
         self.problems: list[tuple[int, bytes, str]] = []  # offset, of the line its time, sentence
         self.open_turn: tuple[int, bytes] | None = None
         self.perhaps_open: tuple[int, bytes] | None = None  # by a user's line that was not looked at whole
+        self.titled_at: int | None = None  # the offset of the first title
         self.unfinished: dict[Key, int] = {}
         self.steps = Steps()
         self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
@@ -113,6 +114,8 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
         _take_user(made, offset, line)
     elif b'"api_error"' in line[:_HEAD]:
         claude_steps.take_retry(made.steps, offset, line)
+    elif made.titled_at is None and line.startswith((b'{"type":"ai-title",', b'{"type": "ai-title",')):
+        made.titled_at = offset
 
 
 def _may_hold_usage(line: bytes) -> bool:

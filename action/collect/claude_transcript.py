@@ -20,6 +20,8 @@ Rules:
 * `cost-state` lines hold the session's totals so far, forks include their parent. They give the reported cost of
   this job (last minus what stood there before) and a cross-check: more tokens there than in the lines means that
   side calls (such as a title) are not in the transcript, so the run is a lower bound.
+* An `ai-title` line tells that a model made the session's title, in a call that no line holds: without a `cost-state`
+  to compare with, the run is a lower bound.
 * A request or a message to the model without an answer after it, an answer without a stop reason, or a line that
   cannot be read: the process was killed or the log cut. What is there counts, as a lower bound.
 """
@@ -46,6 +48,7 @@ SUFFIXES: tuple[str, ...] = (".jsonl",)
 VARIABLES: tuple[str, ...] = ("CLAUDE_CONFIG_DIR",)
 UNANSWERED = "the log ends before the model's last answer"
 UNFINISHED = "an answer in the log has no end"
+TITLED = "this version of Claude Code does not log the model call that makes a title"
 MORE_THAN_LOGGED = "Claude Code counted more tokens than its log holds"
 
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
@@ -181,8 +184,15 @@ def _doubts(session: Session, new: dict[Key, Call], gathered: Gathered) -> Itera
                 yield UNANSWERED
         if any(key in new for key in part.unfinished):
             yield UNFINISHED
+    if new and any(_titled_unseen(part) for part in session.parts):
+        yield TITLED
     if new and session.comparable and _more_than_logged(session):
         yield MORE_THAN_LOGGED
+
+
+def _titled_unseen(part: Transcript) -> bool:
+    """Whether a title was made in this job, and nothing tells what it cost. A resumed session keeps its old line."""
+    return part.titled_at is not None and part.titled_at >= part.file.old_size and not part.costs
 
 
 def _more_than_logged(session: Session) -> bool:
