@@ -15,7 +15,7 @@ from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
 from app.core.usage import Tokens
 from app.store.keys import instant, us
-from app.store.pulls import PullKey
+from app.store.pulls import PullKey, reversals_of
 from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
 
 
@@ -185,7 +185,7 @@ def pull_spends(
     agent_runs = _agent_runs_by_pull(session, account_id, repository_id)
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
-    reverted = _reverted(pulls)
+    reverted = reversals_of(session, account_id, repository_id).for_good()
     return [
         (
             pull,
@@ -195,7 +195,7 @@ def pull_spends(
                 by_month=by_pull.get(pull.number, {}),
                 closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
-                reverted_at=instant(reverted[pull.number]) if pull.number in reverted else None,
+                reverted_at=reverted.get(pull.number),
                 is_revert=pull.reverts_number is not None,
                 tracked=tracks(pull.base_ref, repository.default_branch),
             ),
@@ -211,16 +211,6 @@ def _agent_runs_by_pull(session: Session, account_id: int, repository_id: int) -
         .group_by(col(Tie.number))
     )
     return dict(session.exec(query).all())
-
-
-def _reverted(pulls: Iterable[Pull]) -> dict[int, int]:
-    """When each reverted pull was first reverted, by number."""
-    first: dict[int, int] = {}
-    for pull in pulls:
-        if pull.reverts_number is not None and pull.merged_at_us is not None:
-            known = first.get(pull.reverts_number, pull.merged_at_us)
-            first[pull.reverts_number] = min(known, pull.merged_at_us)
-    return first
 
 
 def usage_of_month(session: Session, account_id: int, month: Month) -> dict[int, UsageOfMonth]:
