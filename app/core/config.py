@@ -51,6 +51,11 @@ class Config:
     discounts: tuple[Discount, ...] = ()
     prices: tuple[OwnPrice, ...] = ()
 
+    @property
+    def evidence_rules(self) -> tuple[object, ...]:
+        """What decides to which pull an agent run belongs: a change concerns what was recorded before."""
+        return self.claims_count, self.overhead_workflows
+
     def shows_money(self, public: bool) -> bool:
         """Whether amounts may appear in a repository."""
         return self.show_money_in_public or not public

@@ -13,6 +13,7 @@ from app.core.ledger import Book
 from app.core.metrics import PullSpend
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
+from app.core.stacks import Stacked, carriers
 from app.core.usage import Tokens
 from app.store.keys import instant, us
 from app.store.pulls import PullKey, reversals_of
@@ -178,13 +179,17 @@ def pull_spends(
     `tracks(base branch, default branch)` tells whether a merge into a branch counts.
     """
     account_id, repository_id = repository.account_id, repository.repository_id
-    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(dict)
-    for (book, number, month), amount in balances.items():
-        if book is Book.PULL and amount:
-            by_pull[number][month] = amount
-    agent_runs = _agent_runs_by_pull(session, account_id, repository_id)
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
+    carried = carriers([_stacked(pull, tracks(pull.base_ref, repository.default_branch)) for pull in pulls])
+    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    for (book, number, month), amount in balances.items():
+        if book is Book.PULL and amount:
+            on = by_pull[carried.get(number, number)]
+            on[month] = NanoUsd(on[month] + amount)
+    agent_runs: dict[int, int] = defaultdict(int)
+    for number, runs in _agent_runs_by_pull(session, account_id, repository_id).items():
+        agent_runs[carried.get(number, number)] += runs
     reverted = reversals_of(session, account_id, repository_id).for_good()
     return [
         (
@@ -192,16 +197,30 @@ def pull_spends(
             PullSpend(
                 number=pull.number,
                 agent_runs=agent_runs.get(pull.number, 0),
-                by_month=by_pull.get(pull.number, {}),
+                by_month=dict(by_pull.get(pull.number, {})),
                 closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
                 reverted_at=reverted.get(pull.number),
-                is_revert=pull.reverts_number is not None,
+                is_revert=pull.reverts_number is not None or pull.reverts_only,
                 tracked=tracks(pull.base_ref, repository.default_branch),
+                carries=tuple(child for child, last in sorted(carried.items()) if last == pull.number != child),
             ),
         )
         for pull in pulls
     ]
+
+
+def _stacked(pull: Pull, tracked: bool) -> Stacked:
+    return Stacked(
+        pull.number,
+        pull.head_ref,
+        pull.base_ref,
+        pull.head_repository_id == pull.repository_id,
+        instant(pull.created_at_us),
+        instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
+        instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+        tracked,
+    )
 
 
 def _agent_runs_by_pull(session: Session, account_id: int, repository_id: int) -> dict[int, int]:

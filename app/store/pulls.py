@@ -33,6 +33,7 @@ class Linked:
 
     reverts: int | None = None
     reverts_shas: Sequence[str] = ()
+    reverts_only: bool = False
     closes: frozenset[int] = frozenset()
 
 
@@ -58,6 +59,7 @@ def save_pull(session: Session, key: PullKey, fact: PullFact, linked: Linked, no
             merge_commit_sha=fact.merge_commit_sha,
             reverts_number=linked.reverts,
             reverts_shas=json.dumps(list(linked.reverts_shas)),
+            reverts_only=linked.reverts_only,
             read_at_us=us(now),
         )
     )
@@ -221,6 +223,12 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
     )
     here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
     return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
+
+
+def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:
+    """An account's workflow jobs in the order of their ids, behind the id `after`."""
+    query = select(WorkflowJob.id).where(WorkflowJob.account_id == account_id, WorkflowJob.id > after)
+    return list(session.exec(query.order_by(col(WorkflowJob.id)).limit(most)))
 
 
 def unread_jobs(session: Session, account_id: int) -> list[WorkflowJob]:

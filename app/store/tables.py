@@ -65,6 +65,7 @@ class Pull(SQLModel, table=True):
     merge_commit_sha: str | None = None
     reverts_number: int | None = integer(default=None, nullable=True)  # the pull that this one reverts
     reverts_shas: str = long_text("[]")  # JSON: what its commits say to revert
+    reverts_only: bool = False  # it has no other commits
     read_at_us: int = integer()
 
 

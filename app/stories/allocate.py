@@ -26,6 +26,7 @@ from app.store.pulls import (
     Linked,
     PullKey,
     candidates,
+    jobs_after,
     jobs_touching,
     pull_of,
     remember_heads,
@@ -33,11 +34,12 @@ from app.store.pulls import (
     save_commits,
     save_pull,
 )
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, NewJob, enqueue, resettle_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
+RESETTLED_AT_ONCE = 200
 MOST_REVERTED = 100  # commits that one pull says to revert
 READ_AGAIN_ON = frozenset(
     {
@@ -112,7 +114,8 @@ def _linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact
     full_name = f"{repository.owner}/{repository.name}"
     shas = dict.fromkeys(sha for commit in commits for sha in commit.reverts)
     reverts = reverted_number(pull.head_ref, pull.body, full_name)
-    return Linked(reverts, list(shas)[:MOST_REVERTED], closes(pull.body, full_name))
+    only = bool(commits) and all(commit.reverts for commit in commits)
+    return Linked(reverts, list(shas)[:MOST_REVERTED], only, closes(pull.body, full_name))
 
 
 def settle_around(world: World, key: PullKey) -> None:
@@ -169,6 +172,17 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
             ask_to_publish(world, session, PullKey(job.account_id, job.repository_id, number))
     if agent_runs and target == [(Place(Book.UNATTRIBUTED), 1)]:
         enqueue(session, _look_again(job, facts.at), world.now())
+
+
+def resettle(job: Job, world: World) -> None:
+    """The rules of evidence changed: settle every job of the account anew, a page at a time."""
+    after = str(job.args["after"])
+    with world.db.reading() as session:
+        page = jobs_after(session, job.account_id, after, RESETTLED_AT_ONCE)
+    settle(world, job.account_id, page)
+    if page:
+        with world.db.transaction() as session:
+            enqueue(session, resettle_job(job.account_id, page[-1], world.now()), world.now())
 
 
 def run_facts(job: WorkflowJob, default_branch: str, claims_count: bool = False) -> RunFacts:

@@ -264,6 +264,18 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
     )
 
 
+def _usage_with(
+    usage: Mapping[tuple[int, int], UsageOfPull], repository_id: int, numbers: Iterable[int]
+) -> UsageOfPull:
+    """What the agent runs of a pull and of those that it carries used together."""
+    found = [usage[key] for number in numbers if (key := (repository_id, number)) in usage]
+    return UsageOfPull(
+        sum((each.tokens for each in found), Tokens()),
+        sum(each.doubtful for each in found),
+        sum(each.priced_calls for each in found),
+    )
+
+
 def _dearest(
     books: list[RepositoryBooks], month: Month, usage: dict[tuple[int, int], UsageOfPull]
 ) -> list[PullInMonth]:
@@ -289,5 +301,5 @@ def _dearest(
             tokens=used.tokens,
         )
         for repository, pull, spend in found[:DEAREST]
-        if (used := usage[repository.repository_id, pull.number])
+        if (used := _usage_with(usage, repository.repository_id, (pull.number, *spend.carries)))
     ]

@@ -157,7 +157,8 @@ TABLES = {
         account_id number, repository_id number, number number | title text, state string, draft flag,
         locked flag, head_ref string, head_sha string, head_repository_id number?, base_ref string,
         author_id number, created_at_us number, closed_at_us number?, merged_at_us number?,
-        merge_commit_sha string?, reverts_number number?, reverts_shas text, read_at_us number
+        merge_commit_sha string?, reverts_number number?, reverts_shas text,
+        reverts_only flag, read_at_us number
     """,
     "pull_commit": """
         account_id number, repository_id number, number number, sha string | committed_at_us number
