@@ -3,6 +3,7 @@
 from sqlmodel import update
 
 from app.core.month import Month
+from app.core.report.summary import summary
 from app.store.tables import ConfigVersion
 from app.stories.summarize import month_report
 from tests.stories.stage import CALL_NANO_USD, ORGANISATION, REPOSITORY, Stage
@@ -138,6 +139,20 @@ def test_a_stacked_pull_is_rolled_up_into_the_one_that_carries_it_on(stage: Stag
     report = month_report(stage.world, account_id, OCTOBER, public_issue=False)
     assert [(pull.number, pull.cost) for pull in report.dearest] == [(parent, 5 * CALL_NANO_USD)]
     assert stage.books()["pull", child] == 3 * CALL_NANO_USD
+
+
+def test_a_pull_of_an_agents_own_account_without_a_record_is_of_unknown_cost(stage: Stage) -> None:
+    account_id = stage.install()
+    for branch, author in (("one", "copilot-swe-agent[bot]"), ("two", "renovate[bot]"), ("three", "ada")):
+        number = stage.gh.open_pull(REPOSITORY, branch, files={f"{branch}.py": "1"}, author=author)
+        stage.gh.merge(REPOSITORY, number, "squash")
+    agent_pull(stage, "four")
+    stage.settle()
+    report = month_report(stage.world, account_id, OCTOBER, public_issue=False)
+    assert (report.total.unrecorded_agent_pulls, report.total.unrecorded_agents) == (1, ("Copilot",))
+    told = "1 merged pull was opened by an agent's own account (Copilot) and left no record: agent-made, cost unknown."
+    assert told in summary(report, "")
+    assert report.total.agent_pulls_merged == 0
 
 
 def test_a_revert_by_git_revert_counts_as_one(stage: Stage) -> None:
