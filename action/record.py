@@ -53,7 +53,9 @@ def closed(
         largest.doubt(LOWER_BOUND, "too many model calls for one record")
 
 
-def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None) -> dict[str, object]:
+def job_of(
+    environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None, issue: int | None = None
+) -> dict[str, object]:
     """Which job this is, as far as the token does not say so itself."""
     job: dict[str, object] = {
         "name": environ.get("GITHUB_JOB", "")[:256],
@@ -62,6 +64,8 @@ def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int |
     }
     if pull:
         job["pull_number"] = pull
+    if issue:
+        job["issue_number"] = issue
     return job
 
 
