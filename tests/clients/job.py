@@ -17,13 +17,15 @@ from tests.e2e.stage import PATH, Organisation
 TIMEOUT_S = 600
 PLAIN = '{command} < /dev/null || echo "the client ended with $?"\n'
 # The client's whole process group is struck, as nothing of it may go on: some are a shim around a native program.
+# Who does not go within ten seconds is killed, as GitHub's runner does with a job that is cancelled.
 STRUCK = """\
 setsid {command} < /dev/null &
 victim=$!
 for _ in $(seq 600); do test -e {flag} && break; sleep 0.1; done
 sleep 0.3
 kill -{signal} -- -$victim
-wait $victim || true
+for _ in $(seq 100); do kill -0 $victim 2> /dev/null || break; sleep 0.1; done
+kill -9 -- -$victim 2> /dev/null || true
 """
 # The checkout lies elsewhere in each job of this engine, and clients know a session by its folder; on GitHub it is the
 # same in all jobs. A folder in the home stands for it.
