@@ -16,7 +16,8 @@ from app.core.facts import AgentRunKey
 from app.core.matching import CLAIMED_BRANCH, TELEMETRY
 from app.core.money import NanoUsd
 from app.core.tally import Tally
-from app.core.telemetry.parts import SessionPart, Tags, Total
+from app.core.telemetry.judged import Known, judged, lasting
+from app.core.telemetry.parts import ASKED, SessionPart, Tags, Total
 from app.core.usage import Completeness, Provenance, Tokens
 from app.store.agent_runs import add_agent_run
 from app.store.keys import new_key, us
@@ -194,12 +195,16 @@ def grow(session: Session, account_id: int, agent_run_id: str, growth: Growth, s
     )
 
 
-def judge(session: Session, run: AgentRun, completeness: Completeness, reason: str) -> None:
-    """Write how complete an agent run is now held to be, where that is new."""
+def judge(session: Session, run: AgentRun, doubts: Iterable[str] = ()) -> None:
+    """Look how complete an agent run is now held to be; `doubts` are new ones."""
+    tokens = Tokens(*(getattr(run, f"{name}_tokens") for name in Tokens._fields))
+    known = Known(tokens, run.model_calls, run.ended_at_us, run.calls_counted_elsewhere > 0)
+    totals = totals_of(session, run.account_id, run.agent, run.session)
+    completeness, reason = judged(known, totals, [*lasting(run.completeness_reason), *doubts])
     if (run.completeness, run.completeness_reason) != (completeness.value, reason):
         run.completeness, run.completeness_reason = completeness.value, reason
         session.add(run)
-        session.flush()
+    session.flush()
 
 
 def add_totals(session: Session, account_id: int, part: SessionPart) -> None:
@@ -223,17 +228,13 @@ def _merged(totals: Iterable[Total]) -> list[Mapping[str, Any]]:
 
 
 def totals_of(session: Session, account_id: int, agent: str, name: str) -> dict[str, int]:
-    """What metrics counted for a session, by kind."""
+    """What metrics counted for a session, by kind; of ASKED the latest."""
     query = (
-        select(TelemetryTotal.kind, func.sum(TelemetryTotal.value))
+        select(TelemetryTotal.kind, func.sum(TelemetryTotal.value), func.max(TelemetryTotal.value))
         .where(TelemetryTotal.account_id == account_id, TelemetryTotal.agent == agent, TelemetryTotal.session == name)
         .group_by(TelemetryTotal.kind)
     )
-    return {kind: int(value) for kind, value in session.exec(query)}
-
-
-def tokens_of(run: AgentRun) -> Tokens:
-    return Tokens(*(getattr(run, f"{name}_tokens") for name in Tokens._fields))
+    return {kind: int(latest if kind == ASKED else total) for kind, total, latest in session.exec(query)}
 
 
 def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> None:
