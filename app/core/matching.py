@@ -34,6 +34,18 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ManualLink:
+    """What a person last decided of one agent run. `number` None: it is tied to no pull. `note`: who, and why.
+
+    `repository_id`: the pull's; 0 for the agent run's own repository.
+    """
+
+    number: PullNumber | None
+    note: str
+    repository_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What is known of the workflow run that an agent ran in. `head_…`, `event`, `actor_id`: GitHub's own record."""
 
@@ -49,6 +61,7 @@ class RunFacts:
     run_actor_id: int | None = None
     named_pull: PullNumber | None = None  # claimed
     commits_made: frozenset[str] = frozenset()  # claimed
+    manual: ManualLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +80,22 @@ class PullFacts:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`number` None: unattributed, and `note` says why; `tied` names the candidates of a tie."""
+    """`number` None: unattributed, and `note` says why; `tied` names the candidates of a tie.
+
+    `repository_id`: the pull's, where it is not the agent run's own (0).
+    """
 
     number: PullNumber | None
     evidence: Evidence | None
     note: str
     tied: tuple[PullNumber, ...] = ()
+    repository_id: int = 0
 
 
 def match(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
     """The pull of an agent run. `pulls`: all of the repository's that share a ref, sha or branch with it."""
+    if run.manual is not None and not _by_signed_ref(run, pulls):
+        return _by_hand(run.manual)
     for evidence, find, note in LADDER:
         found = _child_most(run, find(run, pulls))
         if len(found) == 1:
@@ -104,6 +123,12 @@ def branch_of(run: RunFacts) -> str | None:
 def _by_signed_ref(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
     number = signed_pull(run.ref)
     return [pull for pull in pulls if pull.number == number]
+
+
+def _by_hand(link: ManualLink) -> Match:
+    """E2: below what GitHub signed, above all that is found out. It asks nothing of the pull, nor of its life."""
+    evidence = None if link.number is None else Evidence.MANUAL
+    return Match(link.number, evidence, link.note, repository_id=link.repository_id)
 
 
 def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:

@@ -7,6 +7,7 @@ another one. So whichever of two facts comes last settles with both in sight, an
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, select
@@ -14,10 +15,11 @@ from sqlmodel import Session, col, delete, select
 from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
-from app.core.matching import Match, RunFacts, branch_of, match, signed_pull
+from app.core.matching import Evidence, Match, RunFacts, branch_of, match, signed_pull
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.keys import instant, us
+from app.store.manual_links import links_in_force
 from app.store.pulls import (
     PullKey,
     candidates,
@@ -142,21 +144,22 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     agent_runs = session.exec(query).all()
     repository = repository_of(session, job.account_id, job.repository_id)
     facts = run_facts(job, repository.default_branch if repository else "")
-    found = match(
-        facts,
-        candidates(
-            session,
-            job,
-            numbers=[signed_pull(job.ref), job.pull_number],
-            shas=[facts.head_sha, *facts.commits_made],
-            branch=branch_of(facts),
-        ),
+    pulls = candidates(
+        session,
+        job,
+        numbers=[signed_pull(job.ref), job.pull_number],
+        shas=[facts.head_sha, *facts.commits_made],
+        branch=branch_of(facts),
     )
-    target = _target(found, facts.at, world.now())
+    by_hand = links_in_force(session, agent_runs)
+    targets = set()
     for agent_run in agent_runs:
-        for number in _move(session, agent_run, found, target, world.now()):
-            ask_to_publish(world, session, PullKey(job.account_id, job.repository_id, number))
-    if agent_runs and target.book is Book.UNATTRIBUTED:
+        found = match(replace(facts, manual=by_hand.get(agent_run.id)), pulls)
+        target = _target(found, facts.at, world.now())
+        targets.add(target.book)
+        for repository_id, number in _move(session, agent_run, found, target, world.now()):
+            ask_to_publish(world, session, PullKey(job.account_id, repository_id, number))
+    if Book.UNATTRIBUTED in targets:
         enqueue(session, _look_again(job, facts.at), world.now())
 
 
@@ -181,33 +184,37 @@ def run_facts(job: WorkflowJob, default_branch: str) -> RunFacts:
 
 def _target(found: Match, at: datetime, now: datetime) -> Place:
     if found.number is not None:
-        return Place(Book.PULL, found.number)
+        return Place(Book.PULL, found.number, found.repository_id)
     if not found.tied and now >= at + ABANDONED_AFTER:
         return Place(Book.ABANDONED)
     return Place(Book.UNATTRIBUTED)
 
 
-def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, now: datetime) -> set[int]:
-    """Move one agent run's cost to its target; returns the pulls whose cost this changes."""
+def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, now: datetime) -> set[tuple[int, int]]:
+    """Move one agent run's cost to its target; returns the (repository, pull)s whose cost this changes."""
     key = AgentRunKey(agent_run.account_id, agent_run.repository_id, agent_run.id)
+    home = agent_run.repository_id
     entries = moves(holding(session, key), [(target, 1)])
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
-    after = {found.number} if found.number is not None else set()
+    after = {(found.repository_id or home, found.number)} if found.number is not None else set()
     tied = json.dumps(found.tied)
-    if before == after and not entries and (agent_run.evidence, agent_run.tied_pulls) == (found.evidence or "", tied):
+    # What a person said is shown, so their newer words are news.
+    said_anew = found.evidence is Evidence.MANUAL and agent_run.evidence_note != found.note
+    same = (agent_run.evidence, agent_run.tied_pulls) == (found.evidence or "", tied)
+    if before == after and not entries and same and not said_anew:
         if agent_run.evidence_note != found.note:  # another reason for the same is no news for a pull
             agent_run.evidence_note = found.note
             session.add(agent_run)
         return set()
-    candidates_of_tie = {*json.loads(agent_run.tied_pulls), *found.tied}
+    candidates_of_tie = {(home, number) for number in (*json.loads(agent_run.tied_pulls), *found.tied)}
     session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
     if found.number is not None and found.evidence is not None:
         session.add(
             Tie(
                 account_id=agent_run.account_id,
                 agent_run_id=agent_run.id,
-                repository_id=agent_run.repository_id,
+                repository_id=found.repository_id or home,
                 number=found.number,
                 evidence=found.evidence.value,
                 note=found.note,
@@ -221,8 +228,10 @@ def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, no
     return before | after | candidates_of_tie
 
 
-def _tied_to(session: Session, agent_run: AgentRun) -> set[int]:
-    query = select(Tie.number).where(Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id)
+def _tied_to(session: Session, agent_run: AgentRun) -> set[tuple[int, int]]:
+    query = select(Tie.repository_id, Tie.number).where(
+        Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id
+    )
     return set(session.exec(query))
 
 
