@@ -252,3 +252,29 @@ def test_a_long_story_ends_the_same_on_both_kinds_of_database(
     random = Random(seed)
     with copies(sqlite_template) as (first, _):
         play(first, database, [random.choice(OPS) for _ in range(30)], random)
+
+
+BY_HAND = ("attribute", "attribute", "detach", "agent on schedule", "agent on push", "merge", "open")
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(BY_HAND), min_size=6, max_size=12), st.randoms(use_true_random=False))
+def test_what_people_say_of_the_same_few_agent_runs_in_any_order_ends_as_the_last_of_it(
+    sqlite_template: Path, ops: list[str], random: Random
+) -> None:
+    with copies(sqlite_template) as (first, second):
+        play(first, second, ["open", "open", "agent on schedule", "agent on push", *ops], random)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_words_on_two_agent_runs_end_the_same_on_both_kinds_of_database(
+    database: Database, sqlite_template: Path, seed: int
+) -> None:
+    random = Random(seed)
+    ops = ["open", "open", "agent on schedule", "agent on push", *(random.choice(BY_HAND[:3]) for _ in range(16))]
+    with copies(sqlite_template) as (first, _):
+        play(first, database, ops, random)
