@@ -10,7 +10,9 @@ def add_parsers(command: Callable[[str, str], Any]) -> None:
     detach = command("detach", "Say by hand that an agent run belongs to no pull")
     links = command("links", "What people decided of an agent run, the oldest first: the last is in force")
     for parser in (attribute, detach, links):
-        parser.add_argument("run", help="an agent run's id, or the address of a workflow run, an attempt or a job")
+        parser.add_argument(
+            "agent_run", help="an agent run's id, or the address of a workflow run, an attempt or a job"
+        )
         parser.add_argument("--account", help="login or id; default: the one that knows it")
     attribute.add_argument("--to", required=True, help="the pull, as acme/widgets#12")
     for parser in (attribute, detach):

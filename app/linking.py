@@ -17,7 +17,7 @@ PULL = re.compile(r"([\w.-]{1,100})/([\w.-]{1,100})#([1-9]\d{0,9})", re.ASCII)
 def run(name: str, world: World, accounts: list[int], options: argparse.Namespace) -> int:
     """Do one of the three; the exit code."""
     try:
-        wanted = target(options.run)
+        wanted = target(options.agent_run)
         pull = _pull(options.to) if name == "attribute" else None
     except (UnreadableCommandError, ValueError) as no:
         print(no, file=sys.stderr)
