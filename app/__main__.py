@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
+from app.link_options import add_parsers
 from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
     _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
+    add_parsers(lambda name, about: command(name, partial(_by_hand, name), about))
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
     sandbox = command("sandbox", _sandbox, "Run the loopback GitHub alone")
@@ -334,6 +337,13 @@ def _token_revoke(settings: Settings, options: argparse.Namespace) -> int:
         return 1
     print(f"{found.id} ({found.name}) is refused from now on", file=sys.stderr)
     return 0
+
+
+def _by_hand(name: str, settings: Settings, options: argparse.Namespace) -> int:
+    from app.linking import run  # noqa: PLC0415
+
+    with _world(settings, with_github=False) as world:
+        return run(name, world, _accounts(world, options.account), options)
 
 
 def _doctor(settings: Settings, _options: argparse.Namespace) -> int:

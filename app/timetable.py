@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
 from app.store.queue import NewJob
 from app.store.schedule import Entry
 from app.store.surveys import survey_job, unsurveyed
-from app.stories import allocate, enroll, publish, record, summarize, survey
+from app.stories import allocate, attribute, enroll, publish, record, summarize, survey
 from app.worker import Story, deliver, throw_away
 from app.world import World
 
@@ -32,6 +32,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     InstallationEvent: enroll.on_installation,
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
+    CommentEvent: attribute.on_comment,
 }
 
 
@@ -43,6 +44,7 @@ def stories() -> Mapping[str, Story]:
         "read": allocate.read,
         "resettle": allocate.resettle,
         "publish": publish.publish,
+        "answer": attribute.answer,
         "expect": record.expect,
         "summary": summarize.summarize,
         "survey": survey.survey,

@@ -87,6 +87,18 @@ class CommitFact:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentFact:
+    """A comment as it stands now. `by_person`: a person's account wrote it, no bot and no App in its name."""
+
+    comment_id: int
+    body: str
+    user_id: int
+    login: str
+    by_person: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowRunFact:
     """GitHub's own record of one attempt of a workflow run."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.core.facts import (
     AccountId,
+    CommentFact,
     CommitFact,
     FileFact,
     InstallationFact,
@@ -80,6 +81,23 @@ def commit(body: dict[str, Any]) -> CommitFact:
     dates = [person["date"] for person in people if person.get("date")]
     message = body["commit"].get("message") or ""
     return CommitFact(body["sha"], instant(dates[0]) if dates else EPOCH, reverted_shas(message))
+
+
+def comment(body: dict[str, Any]) -> CommentFact:
+    user = body.get("user") or {}
+    return CommentFact(
+        comment_id=body["id"],
+        body=body.get("body") or "",
+        user_id=user.get("id", NOBODY),
+        login=user.get("login") or "",
+        by_person=user.get("type") == "User" and not body.get("performed_via_github_app"),
+        created_at=instant(body["created_at"]),
+    )
+
+
+def may_write(body: dict[str, Any], user_id: int) -> bool:
+    """Whether a collaborator's permission is write or more, and is that of this very account: logins change hands."""
+    return body.get("permission") in ("admin", "write") and (body.get("user") or {}).get("id") == user_id
 
 
 def workflow_run(body: dict[str, Any]) -> WorkflowRunFact:

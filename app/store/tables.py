@@ -339,6 +339,23 @@ class Tie(SQLModel, table=True):
     weight: int = integer(default=1)
 
 
+class ManualLinkRow(SQLModel, table=True):
+    """What a person decided of one agent run, and why. Append-only: the newest one is in force."""
+
+    __tablename__ = "manual_link"
+    __table_args__ = (Index("ix_manual_link_agent_run", "account_id", "agent_run_id"),)
+    id: str = Field(primary_key=True)
+    account_id: int = integer()
+    agent_run_id: str
+    repository_id: int = integer()  # the pull's
+    number: int | None = integer(default=None, nullable=True)  # of the pull; NULL: tied to none
+    reason: str = long_text()
+    user_id: int = integer(default=0)  # GitHub's; 0 on the command line
+    login: str  # as it was then
+    source: str  # "comment:<id>" or "command line"
+    at_us: int = integer()  # when it was said
+
+
 # ---- books -------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ ALLOWED = {
     "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "linking": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "link_options": set(),
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }

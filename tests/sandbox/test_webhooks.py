@@ -205,3 +205,23 @@ def test_a_queued_pulls_runs_are_on_the_queues_branch(gh: Sandbox, app: Caller) 
     assert branch == f"gh-readonly-queue/main/pr-1-{gh.head('acme/shop')}"
     assert run["ref"] == f"refs/heads/{branch}"
     assert run["head_sha"] != gh.pull("acme/shop", 1)["head"]["sha"]
+
+
+def test_comments_are_announced_when_they_are_made_changed_and_removed(
+    gh: Sandbox, app: Caller, heard: Listener
+) -> None:
+    comment_id = gh.comment("acme/shop", 1, "ada", "hello")
+    gh.edit_comment("acme/shop", comment_id, "changed")
+    gh.delete_comment("acme/shop", comment_id)
+    app("POST", "/repos/acme/shop/issues/1/comments", {"body": "by the App"})
+    told = [
+        json.loads(raw) for headers, raw in drained(gh, heard).taken if headers["x-github-event"] == "issue_comment"
+    ]
+    assert [(one["action"], one["comment"]["body"], one["comment"]["user"]["type"]) for one in told] == [
+        ("created", "hello", "User"),
+        ("edited", "changed", "User"),
+        ("deleted", "changed", "User"),
+        ("created", "by the App", "Bot"),
+    ]
+    assert told[1]["changes"] == {"body": {"from": "hello"}}
+    assert all(one["issue"]["number"] == 1 and "pull_request" in one["issue"] for one in told)

@@ -27,6 +27,7 @@ BRANCHES = ("one", "two")
 OPS = (
     "push", "force", "open", "open", "merge", "close", "reopen", "revert",
     "agent on pull", "agent on pull", "agent on push", "agent on dispatch", "agent on comment", "agent on schedule",
+    "attribute", "attribute", "detach",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class Happenings:
         self.gh, self.tidy, self.untidy, self.random = gh, tidy, untidy, random
         self.reports: list[Callable[[Stage], Any]] = []  # what the tidy one is told at the end
         self.pending: list[Callable[[Stage], Any]] = []  # what the untidy one has not been told yet
+        self.runs: list[tuple[int, Callable[[Stage], Any]]] = []  # a workflow run, and what tells of its agent run
         self.files = 0
         self.calls = 0
 
@@ -139,6 +141,25 @@ class Happenings:
 
         self.reports.append(report)
         self.pending.append(report)
+        self.runs.append((run["run_id"], report))
+
+    def attribute(self) -> None:
+        self._by_hand("attribute")
+
+    def detach(self) -> None:
+        self._by_hand("detach")
+
+    def _by_hand(self, verb: str) -> None:
+        """A person decides on an agent run that they can see: its record has come, whatever else has not."""
+        number = self._one("all")
+        if number is None or not self.runs:
+            return
+        run_id, report = self.random.choice(self.runs)
+        if report in self.pending:
+            self.pending.remove(report)
+            report(self.untidy)
+        address = f"https://github.com/{REPOSITORY}/actions/runs/{run_id}"
+        self.gh.comment(REPOSITORY, number, "ada", f"/mergemeter {verb} {address} because {self.files} {self.calls}")
 
     def _pulls(self, state: str) -> list[dict[str, Any]]:
         place = self.gh.hub.repository(REPOSITORY)
@@ -161,6 +182,7 @@ def play(first: Database, second: Database, ops: list[str], random: Random) -> N
 def _play(gh: Sandbox, tidy: Stage, untidy: Stage, ops: list[str], random: Random) -> None:
     gh.create_account(ORGANISATION)
     gh.create_repository(REPOSITORY, files={PATH: WORKFLOW})
+    gh.permit(REPOSITORY, "ada", "write")
     for stage in (tidy, untidy):
         gh.install(ORGANISATION, app_id=stage.app["app_id"])
         stage.settle()
@@ -182,8 +204,15 @@ def assert_they_agree(happenings: Happenings, tidy: Stage, untidy: Stage) -> Non
     assert {(b, n): int(total) for b, n, total in untidy.rows(rolled_up) if total} == untidy.books()
     for number in happenings.gh.hub.repository(REPOSITORY).pulls:
         assert words(untidy.comment(number)) == words(tidy.comment(number))
+        assert answers(happenings.gh, untidy, number) == answers(happenings.gh, tidy, number)
         checks = [check for check in happenings.gh.checks(REPOSITORY, number) if check["app"]["slug"] == "untidy"]
         assert len(checks) <= 1
+
+
+def answers(gh: Sandbox, stage: Stage, number: int) -> list[str]:
+    """What an App answered to commands on a pull, in whatever order."""
+    ours = [one["body"] for one in gh.comments(REPOSITORY, number) if one["user"]["id"] == stage.app["bot_id"]]
+    return sorted(body for body in ours if "<!-- mergemeter:answer:" in body)
 
 
 def words(comment: str | None) -> str:
@@ -223,3 +252,29 @@ def test_a_long_story_ends_the_same_on_both_kinds_of_database(
     random = Random(seed)
     with copies(sqlite_template) as (first, _):
         play(first, database, [random.choice(OPS) for _ in range(30)], random)
+
+
+BY_HAND = ("attribute", "attribute", "detach", "agent on schedule", "agent on push", "merge", "open")
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(BY_HAND), min_size=6, max_size=12), st.randoms(use_true_random=False))
+def test_what_people_say_of_the_same_few_agent_runs_in_any_order_ends_as_the_last_of_it(
+    sqlite_template: Path, ops: list[str], random: Random
+) -> None:
+    with copies(sqlite_template) as (first, second):
+        play(first, second, ["open", "open", "agent on schedule", "agent on push", *ops], random)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_words_on_two_agent_runs_end_the_same_on_both_kinds_of_database(
+    database: Database, sqlite_template: Path, seed: int
+) -> None:
+    random = Random(seed)
+    ops = ["open", "open", "agent on schedule", "agent on push", *(random.choice(BY_HAND[:3]) for _ in range(16))]
+    with copies(sqlite_template) as (first, _):
+        play(first, database, ops, random)

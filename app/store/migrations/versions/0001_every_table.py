@@ -145,6 +145,10 @@ TABLES = {
         number number, agent_run_id string, month number, amount_nano_usd number, reason string,
         posted_at_us number
     """,
+    "manual_link": """
+        id string | account_id number, agent_run_id string, repository_id number, number number?, reason text,
+        user_id number, login string, source string, at_us number
+    """,
     "model_call": """
         agent_run_id string, position number | account_id number, identity blob, provider string,
         response_id string, model string, at_us number, input_tokens number, cache_read_tokens number,
@@ -219,6 +223,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_lane_next", "lane", "next_at_us", {**waiting("next_at_us IS NOT NULL")}),
     ("ix_ledger_entry_agent_run", "ledger_entry", "account_id agent_run_id", {}),
     ("ix_ledger_entry_book", "ledger_entry", "account_id repository_id month book", {}),
+    ("ix_manual_link_agent_run", "manual_link", "account_id agent_run_id", {}),
     ("uq_model_call_identity", "model_call", "identity", {"unique": True}),
     ("ix_pull_branch", "pull", "account_id repository_id head_ref", {}),
     ("ix_pull_commit_sha", "pull_commit", "account_id repository_id sha", {}),
