@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from app.store.keys import instant, us
 from app.store.queue import NewJob, behind, enqueue_all
+from app.store.queue_tables import Bucket
 from app.store.tables import PullReading, Repository, WorkflowJob
 
 # GitHub's lists may lag behind, and its clock is not ours.
@@ -79,8 +81,19 @@ def _since(session: Session, reading: PullReading, now: datetime) -> datetime:
     """Where a reading of its own accord stops: where the last one began, or as far back as agent runs can matter."""
     if reading.read_until_us is not None:
         return instant(reading.read_until_us) - OVERLAP
-    first = first_job_at(session, reading.account_id, reading.repository_id)
+    return _history(session, reading.account_id, reading.repository_id, now)
+
+
+def _history(session: Session, account_id: int, repository_id: int, now: datetime) -> datetime:
+    first = first_job_at(session, account_id, repository_id)
     return min(now - FIRST_DAYS, first - BEFORE_AGENTS if first else now)
+
+
+def ask_for_history(session: Session, account_id: int, since: datetime | None, now: datetime) -> None:
+    """Have all of an account's pulls read, back to `since`, or as far as agent runs can matter."""
+    for repository_id in readable(session, account_id):
+        back_to = since or _history(session, account_id, repository_id, now)
+        ask_for_readings(session, account_id, [repository_id], now, back_to)
 
 
 def first_job_at(session: Session, account_id: int, repository_id: int) -> datetime | None:
@@ -109,6 +122,11 @@ class Progress:
     added: int
     read_again: int
     back_to: datetime | None
+    due: datetime | None  # the next page; None when there is none to come
+
+    @property
+    def over(self) -> bool:
+        return self.due is None
 
     def text(self) -> str:
         """One line for people."""
@@ -123,11 +141,19 @@ def progress(session: Session, account_id: int) -> Progress:
     query = select(PullReading).where(PullReading.account_id == account_id)
     found = [reading for reading in session.exec(query) if reading.repository_id in wanted]
     back = [reading.back_to_us for reading in found if reading.back_to_us is not None]
+    bucket = session.get(Bucket, account_id)
+    due_us = session.connection().execute(NEXT_PAGE, {"lane": behind(account_id)}).scalar()
+    if due_us is not None and bucket is not None:
+        due_us = max(due_us, bucket.blocked_until_us, bucket.rests_until_us)
     return Progress(
         repositories=len(wanted),
-        done=sum(not reading.part for reading in found),
+        done=sum(not reading.part and reading.read_until_us == reading.started_at_us for reading in found),
         listed=sum(reading.listed for reading in found),
         added=sum(reading.added for reading in found),
         read_again=sum(reading.read_again for reading in found),
         back_to=instant(min(back)) if back else None,
+        due=instant(due_us) if due_us is not None else None,
     )
+
+
+NEXT_PAGE = text("SELECT min(run_at_us) FROM job WHERE lane = :lane AND kind = 'pulls' AND state < 2")

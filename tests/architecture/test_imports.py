@@ -27,6 +27,7 @@ ALLOWED = {
     "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "backfill": {"worker", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }
