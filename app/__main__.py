@@ -445,7 +445,6 @@ def _backfill(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _first_day(text: str) -> datetime | None:
-    """The start of a day in UTC; None, and a word about it, for what is none."""
     try:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     except ValueError:
