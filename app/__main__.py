@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
+    backfill = command(
+        "backfill", _backfill, "Read the history of pulls now: what was opened, merged or closed unheard"
+    )
+    backfill.add_argument("--account", help="login or id; default: every account")
+    backfill.add_argument("--since", help="the first day, UTC, as 2026-10-01; default: 90 days, or since agents ran")
     _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
     add_parsers(lambda name, about: command(name, partial(_by_hand, name), about))
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
@@ -435,13 +440,33 @@ def _summarize(world: "World", account_id: int, month: str) -> int:
     return 1
 
 
+def _backfill(settings: Settings, options: argparse.Namespace) -> int:
+    from app.backfill import backfill  # noqa: PLC0415
+
+    since = _first_day(options.since) if options.since else None
+    if options.since and since is None:
+        return 2
+    settings.require_complete()
+    with _world(settings) as world:
+        accounts = _accounts(world, options.account)
+        if not accounts:
+            print(NO_ACCOUNT, file=sys.stderr)
+        return backfill(world, _worker(world), accounts, since, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _first_day(text: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        print(f"{text!r} is not a day: write it as 2026-10-01", file=sys.stderr)
+        return None
+
+
 def _reprice(settings: Settings, options: argparse.Namespace) -> int:
     from app.stories.reprice import reprice  # noqa: PLC0415
 
-    try:
-        since = datetime.combine(date.fromisoformat(options.since), datetime.min.time(), UTC)
-    except ValueError:
-        print(f"{options.since!r} is not a day: write it as 2026-10-01", file=sys.stderr)
+    since = _first_day(options.since)
+    if since is None:
         return 2
     refused = 0
     with _world(settings, with_github=False) as world:

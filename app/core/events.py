@@ -188,13 +188,11 @@ class _Routing(_Envelope):
 
     def is_used(self, name: str) -> bool:
         """Whether there is anything to do. A comment without a command is nobody's business here: it is not kept."""
-        if name == "check_run":
-            return self.action == "rerequested"
         if name != "issue_comment":
             return True
         on_pull = self.issue is not None and self.issue.pull_request is not None
         said = self.comment.body if self.comment is not None and self.comment.by_person else None
-        return self.action == "created" and on_pull and may_hold_command(said or "")
+        return on_pull and may_hold_command(said or "")
 
 
 class _Head(BaseModel):
@@ -243,6 +241,12 @@ class _CommentBody(_RepositoryBody):
     comment: _Comment
 
 
+def is_used(name: str, action: str) -> bool:
+    """Whether a delivery of this event and action is one that we may keep."""
+    only = {"check_run": "rerequested", "issue_comment": "created"}
+    return name in READERS and action == only.get(name, action)
+
+
 def route(name: str, payload: bytes) -> Route | None:
     """The least that must be known to keep a delivery; None for an event we do not use. ~50 µs for 25 kB.
 
@@ -251,7 +255,7 @@ def route(name: str, payload: bytes) -> Route | None:
     if name not in READERS:
         return None
     body = _read(_Routing, payload)
-    if not body.is_used(name):
+    if not is_used(name, body.action) or not body.is_used(name):
         return None
     repository = body.repository
     account_id = body.account_id(repository.owner if repository else None)

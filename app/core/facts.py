@@ -80,6 +80,27 @@ class PullFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPull:
+    """A pull as a list of its repository tells it: all but its commits."""
+
+    pull: PullFact
+    repository_id: RepositoryId
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One attempt of GitHub's to deliver an event. Attempts of the same event share its `guid`."""
+
+    delivery_id: int
+    guid: str
+    delivered_at: datetime
+    ok: bool
+    event: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommitFact:
     sha: str
     committed_at: datetime

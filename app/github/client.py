@@ -5,7 +5,7 @@ Every method may raise Later, Refused and GitHubFailed.
 
 from datetime import timedelta
 
-from app.core.facts import CommentFact, CommitFact, FileFact, PullFact, RepositoryFact, WorkflowRunFact
+from app.core.facts import CommentFact, CommitFact, FileFact, ListedPull, PullFact, RepositoryFact, WorkflowRunFact
 from app.core.month import Month
 from app.core.report.values import CheckOutput
 from app.github import read
@@ -41,6 +41,17 @@ class GitHubClient:
         """The pull as it stands now; merged when it has a merge time, whatever else it claims."""
         body = self._connection.find(self._at(owner, name).path("pulls", number))
         return None if body is None else read.pull(body)
+
+    def list_pulls(
+        self, owner: str, name: str, state: str, sort: str, page: int, size: int
+    ) -> tuple[list[ListedPull], bool]:
+        """A page (from 1, of at most 100) of the pulls in a state, the newest first, and whether there are more.
+
+        `state` is "open" or "closed", `sort` "created" or "updated". Refused(404) without the repository.
+        """
+        question = {"state": state, "sort": sort, "direction": "desc", "per_page": str(size), "page": str(page)}
+        found, more = self._connection.page(self._at(owner, name).path("pulls"), question)
+        return [read.listed_pull(body) for body in found], more
 
     def read_pull_commits(self, owner: str, name: str, number: int) -> list[CommitFact]:
         """The pull's commits, oldest first, at most 250. Refused(404) without the pull."""

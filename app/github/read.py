@@ -9,8 +9,10 @@ from app.core.facts import (
     AccountId,
     CommentFact,
     CommitFact,
+    DeliveryAttempt,
     FileFact,
     InstallationFact,
+    ListedPull,
     PullFact,
     PullNumber,
     PullState,
@@ -34,6 +36,18 @@ def installation(body: dict[str, Any]) -> InstallationFact:
         account_type=account.get("type", "Organization"),
         suspended=body.get("suspended_at") is not None,
         permissions=body.get("permissions") or {},
+    )
+
+
+def delivery_attempt(body: dict[str, Any]) -> DeliveryAttempt:
+    """An attempt from GET /app/hook/deliveries. One that got no HTTP answer is no failure to GitHub: only OK is OK."""
+    return DeliveryAttempt(
+        delivery_id=body["id"],
+        guid=body["guid"],
+        delivered_at=instant(body["delivered_at"]),
+        ok=body["status"] == "OK",
+        event=body["event"],
+        action=body.get("action") or "",
     )
 
 
@@ -68,6 +82,11 @@ def pull(body: dict[str, Any]) -> PullFact:
         merged_at=_instant_or_none(body.get("merged_at")),
         merge_commit_sha=body.get("merge_commit_sha"),
     )
+
+
+def listed_pull(body: dict[str, Any]) -> ListedPull:
+    """A pull from a list of its repository's."""
+    return ListedPull(pull(body), RepositoryId(body["base"]["repo"]["id"]), instant(body["updated_at"]))
 
 
 def _pull_state(body: dict[str, Any]) -> PullState:

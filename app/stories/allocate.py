@@ -108,11 +108,12 @@ def read_pull(world: World, key: PullKey) -> None:
         return
     commits = github.read_pull_commits(repository.owner, repository.name, key.number)
     with world.db.transaction() as session:
-        save_pull(session, key, fact, _linked(repository, fact, commits), world.now())
+        save_pull(session, key, fact, linked(repository, fact, commits), world.now())
         save_commits(session, key, commits)
 
 
-def _linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
+def linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
+    """What a pull's description and commits say of other pulls and of issues."""
     full_name = f"{repository.owner}/{repository.name}"
     shas = dict.fromkeys(sha for commit in commits for sha in commit.reverts)
     reverts = reverted_number(pull.head_ref, pull.body, full_name)

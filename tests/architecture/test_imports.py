@@ -29,6 +29,7 @@ ALLOWED = {
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "linking": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "link_options": set(),
+    "backfill": {"worker", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }

@@ -159,6 +159,30 @@ def test_a_lost_delivery_is_logged_without_status_and_can_be_sent_again(
     assert json.loads(raw)["action"] == "closed"
 
 
+def test_deliveries_are_paged_by_cursor_and_attempts_listed_apart(gh: Sandbox, app: Caller, heard: Listener) -> None:
+    gh.drop_next(1)
+    gh.close("acme/shop", 1)
+    gh.redeliver(gh.deliveries()[-1]["guid"])
+    drained(gh, heard)
+    first = app.as_app("GET", "/app/hook/deliveries?per_page=1")
+    cursor = first.headers["link"].partition("cursor=")[2].partition(">")[0]
+    [lost] = app.as_app("GET", f"/app/hook/deliveries?per_page=1&cursor={cursor}").json
+    [again] = first.json
+    assert (again["guid"], again["redelivery"], again["status"]) == (lost["guid"], True, "OK")
+    assert (lost["redelivery"], lost["status_code"]) == (False, 0)
+    assert app.as_app("GET", "/app/hook/deliveries?cursor=nonsense").status == 422
+
+
+def test_deliveries_are_forgotten_after_three_days(gh: Sandbox, app: Caller, heard: Listener) -> None:
+    gh.close("acme/shop", 1)
+    number = gh.deliveries()[-1]["id"]
+    drained(gh, heard)
+    assert app.as_app("POST", f"/app/hook/deliveries/{number}/attempts").status == 202
+    gh.advance(3 * 86_400 + 60)
+    assert app.as_app("GET", "/app/hook/deliveries").json == []
+    assert app.as_app("POST", f"/app/hook/deliveries/{number}/attempts").status == 404
+
+
 def test_a_refused_delivery_is_not_sent_again_by_itself(gh: Sandbox, app: Caller, heard: Listener) -> None:
     heard.answers.append(500)
     gh.close("acme/shop", 1)
