@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
@@ -17,6 +17,9 @@ from app.core.usage import Tokens
 from app.store.keys import instant, us
 from app.store.pulls import PullKey
 from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +181,10 @@ def pull_spends(
     `tracks(base branch, default branch)` tells whether a merge into a branch counts.
     """
     account_id, repository_id = repository.account_id, repository.repository_id
-    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(dict)
+    by_pull: dict[int, dict[datetime, NanoUsd]] = defaultdict(dict)
     for (book, number, month), amount in balances.items():
         if book is Book.PULL and amount:
-            by_pull[number][month] = amount
+            by_pull[number][month.start] = amount
     agent_runs = _agent_runs_by_pull(session, account_id, repository_id)
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
@@ -192,7 +195,7 @@ def pull_spends(
             PullSpend(
                 number=pull.number,
                 agent_runs=agent_runs.get(pull.number, 0),
-                by_month=by_pull.get(pull.number, {}),
+                spent=by_pull.get(pull.number, {}),
                 closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
                 reverted_at=instant(reverted[pull.number]) if pull.number in reverted else None,
