@@ -46,6 +46,7 @@ def save_pull(session: Session, key: PullKey, fact: PullFact, reverts: int | Non
             merged_at_us=us(fact.merged_at) if fact.merged_at else None,
             merge_commit_sha=fact.merge_commit_sha,
             reverts_number=reverts,
+            lines_changed=fact.lines_changed,
             read_at_us=us(now),
         )
     )
