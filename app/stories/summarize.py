@@ -21,6 +21,7 @@ from app.core.period import Period
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import summary, title
 from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth, SilentWorkflow
+from app.core.scope_metrics import measure
 from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
@@ -38,6 +39,7 @@ from app.store.costs import (
 )
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.queue import Job
+from app.store.shares import SharesOf, read_shares
 from app.store.surveys import surveys_of_month
 from app.store.tables import Effect, Pull, Repository
 from app.store.told_runs import NO_REPOSITORY
@@ -138,6 +140,8 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         usage = usage_of_pulls(session, account_id)
         lists = price_lists(session, account_id)
         surveys = surveys_of_month(session, account_id, month)
+        period = Period.of(month)
+        shares, pulls = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team))
     told = [each for each in books if _worth_telling(each, month)]
     total = period_cost(
         Period.of(month), [spend for each in books for _, spend in each.pulls], _loose(books), world.now()
@@ -161,6 +165,7 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         recorded_workflows=sum(each.is_recorded for each in surveyed),
         silent_workflows=_silent([each.repository for each in books], surveys),
         unknown_workflows=sum(each.is_unknown for each in surveyed),
+        metrics=measure(period, shares, pulls, world.now()),
     )
 
 

@@ -10,6 +10,7 @@ from app.core.metrics import PullFate
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.period import Period
+from app.core.scope_metrics import Metrics, measure
 from app.core.shares import Piece, Share
 from app.core.usage import Completeness, Purpose, Tokens
 
@@ -45,6 +46,25 @@ def share(
         purpose=Purpose.AUTHOR,
     )
     return replace(whole, **changes)
+
+
+def october(now: datetime = LATE) -> Metrics:
+    """Example A with reviews, a retry, and input that was read from the cache: $53.10."""
+    reverted = merged(3, reverted_at=datetime(2026, 10, 13, tzinfo=UTC))
+    closed = fate(4, closed_at=datetime(2026, 10, 20, tzinfo=UTC))
+    used = Tokens(input=9_000, cache_read=71_000, cache_write_5m=20_000, output=8_000)
+    dollar = 1_000_000_000
+    shares = [
+        share("one", merged(1), 10 * dollar, used),
+        share("two", merged(2), 11 * dollar, used),
+        share("first", merged(2), 2 * dollar, used, retried=True),
+        share("review", merged(2), dollar, used, purpose=Purpose.REVIEW),
+        share("three", reverted, 6 * dollar, used),
+        share("four", closed, 8 * dollar, used),
+        share("five", fate(5), 5 * dollar, used),
+        share("six", None, 101 * dollar // 10, used),
+    ]
+    return measure(PERIOD, shares, [merged(1), merged(2), reverted, closed, fate(5)], now)
 
 
 # ---- any ---------------------------------------------------------------------------------------------------------
