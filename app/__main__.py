@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
+    waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
+    waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
+    waste.add_argument("--account", help="login or id; default: every account")
     _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
@@ -444,6 +447,32 @@ def _reprice(settings: Settings, options: argparse.Namespace) -> int:
             print(f"account {account_id}: {found.text(options.dry_run)}")
             refused += found.refused
     return 1 if refused else 0
+
+
+def _waste(settings: Settings, options: argparse.Namespace) -> int:
+    from app.core.month import Month  # noqa: PLC0415
+    from app.core.period import Period  # noqa: PLC0415
+    from app.core.report.waste import waste_lines  # noqa: PLC0415
+    from app.store.accounts import repositories_of  # noqa: PLC0415
+    from app.stories.find_waste import waste_in  # noqa: PLC0415
+
+    try:
+        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        for account_id in accounts:
+            with world.db.reading() as session:
+                names = {each.repository_id: each.name for each in repositories_of(session, account_id)}
+            found = waste_in(world, account_id, Period.of(month))
+            print(f"account {account_id}, {month}")
+            for line in waste_lines(found, names):
+                print(_line(line))
+    if not accounts:
+        print(NO_ACCOUNT, file=sys.stderr)
+    return 0 if accounts else 1
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:
