@@ -451,10 +451,7 @@ def _reprice(settings: Settings, options: argparse.Namespace) -> int:
 
 def _waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.core.month import Month  # noqa: PLC0415
-    from app.core.period import Period  # noqa: PLC0415
-    from app.core.report.waste import waste_lines  # noqa: PLC0415
-    from app.store.accounts import repositories_of  # noqa: PLC0415
-    from app.stories.find_waste import waste_in  # noqa: PLC0415
+    from app.stories.find_waste import told_waste  # noqa: PLC0415
 
     try:
         month = Month.parse(options.month) if options.month else Month.of(_now()).previous
@@ -464,12 +461,7 @@ def _waste(settings: Settings, options: argparse.Namespace) -> int:
     with _world(settings, with_github=False) as world:
         accounts = _accounts(world, options.account)
         for account_id in accounts:
-            with world.db.reading() as session:
-                names = {each.repository_id: each.name for each in repositories_of(session, account_id)}
-            found = waste_in(world, account_id, Period.of(month))
-            print(f"account {account_id}, {month}")
-            for line in waste_lines(found, names):
-                print(_line(line))
+            print("\n".join(map(_line, told_waste(world, account_id, month))))
     if not accounts:
         print(NO_ACCOUNT, file=sys.stderr)
     return 0 if accounts else 1

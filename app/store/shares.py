@@ -1,7 +1,7 @@
 """Shares and pulls as metrics need them, read in a fixed number of statements whatever their number. Reads only."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,11 +19,11 @@ from app.core.shares import Piece, Share
 from app.core.usage import Completeness, Purpose, Tokens
 from app.core.workflow_lines import own_workflow
 from app.store.keys import instant, us
+from app.store.pull_fates import NOWHERE, PullId, RepositoryName, pull_fates, repository_names
 
 DAY_US = 86_400_000_000
 CLOCK_SKEW_US = 300_000_000  # as in matching: a commit that was made before the run is not the run's
 FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_failure"})
-PullId = tuple[int, int]  # repository id, number
 NO_PULL: PullId = (0, 0)
 
 
@@ -52,8 +52,8 @@ def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[Pu
     They are those of agent runs that used something in the periods, and of what is tied to pulls that were not closed
     when the periods began: lifetime costs reach back.
     """
-    names = _repositories(session, asked)
-    fates = _fates(session, asked, names)
+    names = repository_names(session, asked.account_id)
+    fates, served = pull_fates(session, asked.account_id, names, asked.tracks)
     books = _Books(_amounts(session, asked), _ties(session, asked), _grains(session, asked))
     kept = _one_column(session, KEPT, asked)
     retried = _last_attempts(session, asked)
@@ -62,11 +62,11 @@ def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[Pu
         run = _Run(*row)
         common = _common(run, names, asked, retried, kept)
         shares += [
-            Share(pull=fates.get(pull), pieces=pieces, model=model, **common)
+            Share(pull=served.get(pull), pieces=pieces, model=model, **common)
             for pull, by_model in books.places(run).items()
             for model, pieces in by_model.items()
         ]
-    return shares, list(fates.values())
+    return shares, fates
 
 
 class _Run(NamedTuple):
@@ -142,12 +142,12 @@ def _only_model(models: str) -> str:
 
 def _common(
     run: _Run,
-    names: Mapping[int, tuple[str, str, str]],
+    names: Mapping[int, RepositoryName],
     asked: SharesOf,
     last_attempts: Mapping[tuple[Any, ...], int],
     kept: set[str],
 ) -> dict[str, Any]:
-    owner, name, _ = names.get(run.repository_id, ("", "", ""))
+    owner, name, _ = names.get(run.repository_id, NOWHERE)
     return {
         "agent_run_id": run.id,
         "repository_id": run.repository_id,
@@ -165,40 +165,6 @@ def _common(
         "workflow": own_workflow(run.workflow_ref, f"{owner}/{name}") or run.workflow,
         "unpriced_calls": run.unpriced_calls,
     }
-
-
-def _repositories(session: Session, asked: SharesOf) -> dict[int, tuple[str, str, str]]:
-    """Owner, name and default branch of the account's repositories."""
-    rows = session.connection().execute(REPOSITORIES, {"account_id": asked.account_id})
-    return {repository_id: (owner, name, branch) for repository_id, owner, name, branch in rows}
-
-
-def _fates(session: Session, asked: SharesOf, names: Mapping[int, tuple[str, str, str]]) -> dict[PullId, PullFate]:
-    rows = session.connection().execute(PULLS, {"account_id": asked.account_id}).all()
-    reverted = _first_reverts((row[0], row[5], row[4]) for row in rows)
-    found = {}
-    for repository_id, number, base_ref, closed_us, merged_us, reverts, lines in rows:
-        key = repository_id, number
-        default_branch = names.get(repository_id, ("", "", ""))[2]
-        found[key] = PullFate(
-            repository_id, number, _instant(closed_us), _instant(merged_us), _instant(reverted.get(key)),
-            reverts is not None, asked.tracks(base_ref, default_branch), lines,
-        )  # fmt: skip
-    return found
-
-
-def _first_reverts(merged: Iterable[tuple[int, int | None, int | None]]) -> dict[PullId, int]:
-    """When each reverted pull was first reverted, from repository, reverted number and time of merge of every pull."""
-    first: dict[PullId, int] = {}
-    for repository_id, reverts, merged_us in merged:
-        if reverts is not None and merged_us is not None:
-            key = repository_id, reverts
-            first[key] = min(first.get(key, merged_us), merged_us)
-    return first
-
-
-def _instant(at_us: int | None) -> datetime | None:
-    return None if at_us is None else instant(at_us)
 
 
 def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[Month, NanoUsd]]]:
@@ -252,13 +218,6 @@ def _one_column(session: Session, statement: Any, asked: SharesOf) -> set[str]:
     return {row[0] for row in session.connection().execute(statement, bounds)}
 
 
-REPOSITORIES = text("""
-    SELECT repository_id, owner, name, default_branch FROM repository WHERE account_id = :account_id
-""")
-PULLS = text("""
-    SELECT repository_id, number, base_ref, closed_at_us, merged_at_us, reverts_number, lines_changed FROM pull
-    WHERE account_id = :account_id ORDER BY repository_id, number
-""")
 # Agent runs at work in the periods, and those tied to pulls that were not closed when the first one began.
 WANTED = """
     SELECT id FROM agent_run

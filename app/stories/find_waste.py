@@ -1,15 +1,25 @@
 """Waste found in an account's workflows in a period, the workflow with the most first."""
 
 from app.core.config import in_force
+from app.core.month import Month
 from app.core.period import Period
 from app.core.rates import UnitPrices
+from app.core.report.waste import waste_lines
 from app.core.shares import Dimension, Share
 from app.core.usage import ModelCall
 from app.core.waste import RunCalls, WorkflowWaste, waste_of
+from app.store.accounts import repositories_of
 from app.store.configs import config_of
 from app.store.run_calls import calls_by_run, tool_calls_of
 from app.store.shares import SharesOf, read_shares
 from app.world import World
+
+
+def told_waste(world: World, account_id: int, month: Month) -> list[str]:
+    """A month's waste as lines for a terminal, which are to be escaped."""
+    with world.db.reading() as session:
+        names = {each.repository_id: each.name for each in repositories_of(session, account_id)}
+    return [f"account {account_id}, {month}", *waste_lines(waste_in(world, account_id, Period.of(month)), names)]
 
 
 def waste_in(world: World, account_id: int, period: Period) -> list[WorkflowWaste]:
