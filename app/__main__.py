@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     backfill.add_argument("--account", help="login or id; default: every account")
     backfill.add_argument("--since", help="the first day, UTC, as 2026-10-01; default: 90 days, or since agents ran")
+    waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
+    waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
+    waste.add_argument("--account", help="login or id; default: every account")
     _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
     add_parsers(lambda name, about: command(name, partial(_by_hand, name), about))
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
@@ -479,6 +482,24 @@ def _reprice(settings: Settings, options: argparse.Namespace) -> int:
             print(f"account {account_id}: {found.text(options.dry_run)}")
             refused += found.refused
     return 1 if refused else 0
+
+
+def _waste(settings: Settings, options: argparse.Namespace) -> int:
+    from app.core.month import Month  # noqa: PLC0415
+    from app.stories.find_waste import told_waste  # noqa: PLC0415
+
+    try:
+        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with _world(settings, with_github=False) as world:
+        accounts = _accounts(world, options.account)
+        for account_id in accounts:
+            print("\n".join(map(_line, told_waste(world, account_id, month))))
+    if not accounts:
+        print(NO_ACCOUNT, file=sys.stderr)
+    return 0 if accounts else 1
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:

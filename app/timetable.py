@@ -14,7 +14,18 @@ from app.store.queue import NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.schedule import Entry
 from app.store.surveys import survey_job, unsurveyed
-from app.stories import allocate, attribute, enroll, history, publish, record, redeliver, summarize, survey
+from app.stories import (
+    allocate,
+    attribute,
+    conclude,
+    enroll,
+    history,
+    publish,
+    record,
+    redeliver,
+    summarize,
+    survey,
+)
 from app.worker import Story, deliver, throw_away
 from app.world import World
 
@@ -48,6 +59,7 @@ def stories() -> Mapping[str, Story]:
         "publish": publish.publish,
         "answer": attribute.answer,
         "expect": record.expect,
+        "ended": conclude.conclude,
         "summary": summarize.summarize,
         "survey": survey.survey,
         "pulls": history.pulls_of(allocate.linked),

@@ -76,6 +76,7 @@ def pull_row(key: PullKey, fact: PullFact, linked: Linked, now: datetime) -> Pul
         reverts_number=linked.reverts,
         reverts_shas=json.dumps(list(linked.reverts_shas)),
         reverts_only=linked.reverts_only,
+        lines_changed=fact.lines_changed,
         read_at_us=us(now),
     )
 
