@@ -28,6 +28,7 @@ ALLOWED = {
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "commands": {"commands", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything
