@@ -68,6 +68,21 @@ def spend_by_repository(session: Session, account_id: int, month: Month) -> dict
     return found
 
 
+def known_of_month(session: Session, account_id: int, month: Month) -> dict[tuple[int, bool], Known]:
+    """How far the cost of a month's agent runs is known, by repository, and by whether a pull has them."""
+    bounds = {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
+    rows = session.connection().execute(KNOWN_OF_MONTH, bounds)
+    return {(repository_id, bool(tied)): Known(*map(int, counts)) for repository_id, tied, *counts in rows}
+
+
+KNOWN_OF_MONTH = text("""
+    SELECT repository_id, CASE WHEN evidence = '' THEN 0 ELSE 1 END, COUNT(*),
+        SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END), SUM(model_calls), SUM(unpriced_calls)
+    FROM agent_run WHERE account_id = :account_id AND started_at_us < :end AND ended_at_us >= :start
+    GROUP BY 1, 2
+""")
+
+
 def repository_ids(session: Session, account_id: int, after: int, most: int) -> list[int]:
     """Repositories that the App was told of or that have cost; 0 stands for those that telemetry did not name."""
     values = {"account_id": account_id, "after": after, "most": most}

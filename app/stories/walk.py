@@ -4,7 +4,7 @@ Nothing is computed here but sums and the arithmetic of single calls, and nothin
 has is not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -29,6 +29,7 @@ from app.store.walk import (
     PullInMonth,
     agent_run_of,
     amounts_of_pulls,
+    known_of_month,
     pulls_of_month,
     repository_ids,
     runs_without_pull,
@@ -38,6 +39,8 @@ from app.store.walk import (
 )
 from app.world import World
 
+NOBODY = Known()
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryStep:
@@ -46,6 +49,8 @@ class RepositoryStep:
     repository_id: int
     repository: Repository | None
     books: dict[Book, NanoUsd]
+    tied: Known = NOBODY  # of the agent runs that pulls have
+    loose: Known = NOBODY  # of the others
 
     @property
     def spend(self) -> NanoUsd:
@@ -117,10 +122,23 @@ class CallStep:
 
 
 def month_step(world: World, account_id: int, month: Month) -> list[RepositoryStep]:
-    """What a month's charges amount to in each repository that has any."""
+    """What a month's charges amount to in each repository that has any, or where agents ran."""
     with world.db.reading() as session:
         spend = spend_by_repository(session, account_id, month)
-        return [RepositoryStep(each, repository_of(session, account_id, each), books) for each, books in spend.items()]
+        known = known_of_month(session, account_id, month)
+        ids = sorted({*spend, *(repository_id for repository_id, _ in known)})
+        return [_repository(session, account_id, each, spend.get(each, {}), known) for each in ids]
+
+
+def _repository(
+    session: Session,
+    account_id: int,
+    repository_id: int,
+    books: dict[Book, NanoUsd],
+    known: Mapping[tuple[int, bool], Known],
+) -> RepositoryStep:
+    tied, loose = (known.get((repository_id, each), NOBODY) for each in (True, False))
+    return RepositoryStep(repository_id, repository_of(session, account_id, repository_id), books, tied, loose)
 
 
 def repositories(world: World, account_id: int, after: int, most: int) -> list[RepositoryStep]:
@@ -136,7 +154,7 @@ def repository_step(world: World, account_id: int, repository_id: int, month: Mo
         if repository_ids(session, account_id, repository_id - 1, 1) != [repository_id]:
             return None
         books = spend_by_repository(session, account_id, month).get(repository_id, {})
-        return RepositoryStep(repository_id, repository_of(session, account_id, repository_id), books)
+        return _repository(session, account_id, repository_id, books, known_of_month(session, account_id, month))
 
 
 def pulls(world: World, account_id: int, repository_id: int, month: Month, after: int, most: int) -> list[PullInMonth]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.store.intake import Intake
 from app.web.agent_runs import agent_run_routes
+from app.web.api import api_routes
 from app.web.health import health_routes
 from app.web.telemetry import telemetry_routes
 from app.web.webhooks import Webhooks
@@ -38,6 +39,7 @@ def build_app(world: World, beat_at: Callable[[], float] | None = None) -> ASGIA
             Route(WEBHOOKS, webhooks, methods=["POST"]),
             *agent_run_routes(world),
             *telemetry_routes(world),
+            *api_routes(world),
             *health_routes(world, beat_at),
         ],
         lifespan=lifespan,
