@@ -55,7 +55,7 @@ PATH = {
 CURSOR = "Where to go on: `next` of the page before. Its form may change"
 QUERY = {
     "month": Parameter("A month in UTC, as 2026-10", MONTH, PATH["month"].pattern, Month.parse, required=True),
-    "repository_id": _integer("This repository alone", 0, LARGEST_ID),
+    "repository_id": _integer("One repository", 0, LARGEST_ID),
     "limit": _integer("How many at most", 1, MOST_AT_ONCE, default=USUAL),
     "cursor": Parameter(CURSOR, {"type": "string", "pattern": "^[0-9]{1,18}$"}, r"[0-9]{1,18}", int),
     "run_cursor": Parameter(CURSOR, RUN_ID, r"[0-9a-f]{32}", str),
