@@ -89,8 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
     waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
     waste.add_argument("--account", help="login or id; default: every account")
-    _token_parser(command("token", _token_list, "Access tokens for telemetry: add, list, revoke"))
     add_parsers(lambda name, about: command(name, partial(_by_hand, name), about))
+    _token_parser(command("token", _token_list, "Access tokens for telemetry, the API and Prometheus"))
+    report = command("report", _report, "Print a month's figures, or each agent run's share in each pull as CSV")
+    report.add_argument("--month", required=True, help="as 2026-10")
+    report.add_argument("--repository", help="as acme/widgets, or widgets; default: every repository")
+    report.add_argument("--csv", action="store_true", help="each agent run's share in each pull, for a spreadsheet")
+    explain = command("explain", _explain, "Walk from a number to its parts: pulls, agent runs, model calls, prices")
+    explain.add_argument("what", help="2026-10, acme/widgets#12, or the id of an agent run")
+    explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
+    for each in (report, explain):
+        each.add_argument("--account", help="login or id; default: every account")
     demo = command("demo", _demo, "Run App, Action and a loopback GitHub together and show where to look")
     demo.add_argument("--once", action="store_true", help="print the result and exit")
     sandbox = command("sandbox", _sandbox, "Run the loopback GitHub alone")
@@ -117,6 +126,12 @@ def _token_parser(token: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="make one and show it, once")
     add.add_argument("--account", required=True, help="login or id of the account it is for")
     add.add_argument("--name", required=True, help='who or what it is for, as "laptops"')
+    add.add_argument(
+        "--scope",
+        choices=("ingest", "read", "metrics"),
+        default="ingest",
+        help="ingest: send telemetry (the default); read: the API; metrics: cost for Prometheus",
+    )
     add.set_defaults(run=_token_add)
     listing = actions.add_parser("list", help="every token, without its secret")
     listing.add_argument("--account", help="login or id; default: every account")
@@ -294,57 +309,50 @@ def _not_dead(which: str) -> int:
 
 
 def _token_add(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.access_tokens import make_token  # noqa: PLC0415
+    from app.commands.tokens import LONGEST_NAME, add_token  # noqa: PLC0415
+    from app.store.access_tokens import TokenScope  # noqa: PLC0415
 
     name = _line(options.name).strip()
-    if not 0 < len(name) <= 100:
-        print("A token's name has 1 to 100 characters.", file=sys.stderr)
+    if not 0 < len(name) <= LONGEST_NAME:
+        print(f"A token's name has 1 to {LONGEST_NAME} characters.", file=sys.stderr)
         return 2
-    with _world(settings, with_github=False) as world:
-        accounts = _accounts(world, options.account)
-        if not accounts:
-            print(NO_ACCOUNT, file=sys.stderr)
-            return 1
-        with world.db.transaction() as session:
-            row, secret = make_token(session, accounts[0], "ingest", name, world.now())
-    print(f"Token {row.id}, for telemetry alone. It is shown this once; keep it as a secret:", file=sys.stderr)
-    print(secret)
-    return 0
+    return _for_accounts(
+        settings, options, lambda world, found: add_token(world, found[0], TokenScope(options.scope), name)
+    )
 
 
 def _token_list(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.access_tokens import tokens_of  # noqa: PLC0415
+    from app.commands.tokens import list_tokens  # noqa: PLC0415
 
-    with _world(settings, with_github=False) as world:
-        accounts = _accounts(world, options.account)
-        if not accounts:
-            print(NO_ACCOUNT, file=sys.stderr)
-            return 1
-        with world.db.reading() as session:
-            found = [(account_id, token) for account_id in accounts for token in tokens_of(session, account_id)]
-    for account_id, token in found:
-        state = f"revoked {_day(token.revoked_at_us)}" if token.revoked_at_us else f"used {_day(token.used_at_us)}"
-        print(f"{token.id}  account {account_id}  made {_day(token.created_at_us)}  {state}  {token.name}")
-    print("" if found else "there are no tokens", file=sys.stderr, end="" if found else "\n")
-    return 0
-
-
-def _day(at_us: int | None) -> str:
-    from app.store.keys import instant  # noqa: PLC0415
-
-    return "never" if at_us is None else f"{instant(at_us):%Y-%m-%d}"
+    return _for_accounts(settings, options, list_tokens)
 
 
 def _token_revoke(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.access_tokens import revoke  # noqa: PLC0415
+    from app.commands.tokens import revoke_token  # noqa: PLC0415
 
-    with _database(settings) as database, database.transaction() as session:
-        found = revoke(session, options.id, _now())
-    if found is None:
-        print(f"There is no token {_line(options.id)} that is good; `token list` shows them all.", file=sys.stderr)
-        return 1
-    print(f"{found.id} ({found.name}) is refused from now on", file=sys.stderr)
-    return 0
+    with _world(settings, with_github=False) as world:
+        return revoke_token(world, options.id)
+
+
+def _report(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.report import report  # noqa: PLC0415
+
+    return _for_accounts(settings, options, lambda world, found: report(world, found, options))
+
+
+def _explain(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.explain import explain  # noqa: PLC0415
+
+    return _for_accounts(settings, options, lambda world, found: explain(world, found, options))
+
+
+def _for_accounts(settings: Settings, options: argparse.Namespace, run: "Callable[[World, list[int]], int]") -> int:
+    """Run for the account that is named, or all of them; GitHub is not asked."""
+    with _world(settings, with_github=False) as world:
+        if accounts := _accounts(world, options.account):
+            return run(world, accounts)
+    print(NO_ACCOUNT, file=sys.stderr)
+    return 1
 
 
 def _by_hand(name: str, settings: Settings, options: argparse.Namespace) -> int:

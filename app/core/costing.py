@@ -15,6 +15,7 @@ from app.core.rates import CHARGES, Charge
 from app.core.usage import ModelCall
 
 if TYPE_CHECKING:  # it brings parsers, which the Action's standalone mode has not
+    from app.core.agreements import OwnPrice
     from app.core.config import Config
 
 # One million dollars in one job is a broken log, and sums of such would leave 64 bits.
@@ -49,13 +50,19 @@ def costs_of(prices: PriceList, config: "Config", calls: Sequence[ModelCall]) ->
     return Costs([cost for cost, _ in priced], listed, [price_list for _, price_list in priced])
 
 
-def _contracted(
-    prices: PriceList, config: "Config", call: ModelCall, at_list: NanoUsd | None
-) -> tuple[NanoUsd | None, str]:
-    """What was agreed for a call, and the price list that says so. A provider is meant by any of its names."""
+def agreed_for(prices: PriceList, config: "Config", call: ModelCall) -> "tuple[OwnPrice | None, Decimal | None]":
+    """The own price and the discount that hold for a call. A provider is meant by any of its names."""
     providers = tuple(dict.fromkeys((call.provider, prices.provider_id(call.provider, call.model))))
     own = next(filter(None, (config.own_price(each, call.model, call.at) for each in providers)), None)
     share = next(filter(None, (config.discount(each, call.at) for each in providers)), None)
+    return own, share
+
+
+def _contracted(
+    prices: PriceList, config: "Config", call: ModelCall, at_list: NanoUsd | None
+) -> tuple[NanoUsd | None, str]:
+    """What was agreed for a call, and the price list that says so."""
+    own, share = agreed_for(prices, config, call)
     if own is not None:
         searched = _searched(prices, call, share) if call.web_searches and not own.web_search else NanoUsd(0)
         return None if searched is None else NanoUsd(own.cost(call) + searched), own.version

@@ -95,7 +95,7 @@ class UnitPrices:
 
     def price(self, call: ModelCall) -> Priced:
         """Charge one model call."""
-        counts = self._counts(call.tokens, call.web_searches)
+        counts = self.counts(call)
         charges = tuple(map(Rate.charge, self.rates(call.tokens.prompt), counts))
         return Priced(NanoUsd(sum(charges)), charges)
 
@@ -118,6 +118,10 @@ class UnitPrices:
             + call.web_searches * whole[7]
             + whole[8]
         )
+
+    def counts(self, call: ModelCall) -> Sequence[int]:
+        """How many units of each charge a call is, in the order of CHARGES."""
+        return self._counts(call.tokens, call.web_searches)
 
     def _counts(self, tokens: Tokens, web_searches: int) -> Sequence[int]:
         apart = tokens.reasoning if self.reasoning_apart else 0

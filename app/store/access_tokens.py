@@ -6,6 +6,7 @@ A token belongs to one account. Whoever finds one can do what its scope says the
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlmodel import Session, col, select, update
 
@@ -14,6 +15,14 @@ from app.store.tables import AccessToken
 
 PREFIX = "mgm_"  # secret scanners find what can be recognised
 USED_TO = timedelta(hours=1)  # a write for every request would say little more
+
+
+class TokenScope(StrEnum):
+    """What a token is good for: one thing each, so that the one on a laptop reads no figure."""
+
+    INGEST = "ingest"  # send telemetry
+    READ = "read"  # read the account's figures through the API
+    METRICS = "metrics"  # read the present month's cost by repository, for Prometheus
 
 
 def make_token(session: Session, account_id: int, scope: str, name: str, now: datetime) -> tuple[AccessToken, str]:
@@ -46,8 +55,13 @@ def revoke(session: Session, token_id: str, now: datetime) -> AccessToken | None
 
 def token_for(session: Session, unverified: str, scope: str) -> AccessToken | None:
     """The row of a token that is good for `scope`, or None."""
-    query = select(AccessToken).where(AccessToken.sha256 == _hash(unverified), AccessToken.scope == scope)
-    found = session.exec(query).first()
+    found = token_of_any_scope(session, unverified)
+    return found if found is not None and found.scope == scope else None
+
+
+def token_of_any_scope(session: Session, unverified: str) -> AccessToken | None:
+    """The row of a token that is good for anything, or None."""
+    found = session.exec(select(AccessToken).where(AccessToken.sha256 == _hash(unverified))).first()
     return found if found is not None and found.revoked_at_us is None else None
 
 

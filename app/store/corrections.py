@@ -21,13 +21,14 @@ from app.store.raw import Raw, insert
 from app.store.tables import AgentRun, Correction, Tie
 
 # Raw, as an account has millions of calls, and most are only looked at.
-CALLS_SINCE = Raw("""
+CALLS = """
     SELECT position, cost_nano_usd, list_cost_nano_usd, price_list, provider, response_id, model, at_us, service_tier,
         speed, web_searches, subagent, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
         cache_write_other_tokens, output_tokens, reasoning_tokens
-    FROM model_call WHERE account_id = :account_id AND agent_run_id = :agent_run_id AND at_us >= :since_us
-    ORDER BY position
-""")
+    FROM model_call WHERE account_id = :account_id AND agent_run_id = :agent_run_id
+"""
+CALLS_SINCE = Raw(f"{CALLS} AND at_us >= :since_us ORDER BY position")
+CALLS_BEHIND = Raw(f"{CALLS} AND position > :position ORDER BY position LIMIT :most")
 PRICE_CALL = Raw("""
     UPDATE model_call SET cost_nano_usd = :cost, list_cost_nano_usd = :list_cost, price_list = :price_list
     WHERE account_id = :account_id AND agent_run_id = :agent_run_id AND position = :position
@@ -59,6 +60,12 @@ def calls_since(session: Session, account_id: int, agent_run_id: str, since: dat
     """An agent run's counted calls at an instant or later."""
     values = {"account_id": account_id, "agent_run_id": agent_run_id, "since_us": us(since)}
     return [_kept(*row) for row in CALLS_SINCE.run(session, values).fetchall()]
+
+
+def calls_behind(session: Session, account_id: int, agent_run_id: str, position: int, most: int) -> list[KeptCall]:
+    """An agent run's counted calls behind a position, at most so many."""
+    values = {"account_id": account_id, "agent_run_id": agent_run_id, "position": position, "most": most}
+    return [_kept(*row) for row in CALLS_BEHIND.run(session, values).fetchall()]
 
 
 def _kept(

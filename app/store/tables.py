@@ -321,7 +321,7 @@ class AccessToken(SQLModel, table=True):
     __table_args__ = (Index("uq_access_token_sha256", "sha256", unique=True),)
     id: str = Field(primary_key=True)
     account_id: int = integer()
-    scope: str  # "ingest": may send telemetry
+    scope: str  # TokenScope
     name: str
     sha256: str
     created_at_us: int = integer()

@@ -176,8 +176,8 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
     runs = runs_of_month(session, account_id, month)
     found = []
     known = repositories_of(session, account_id)
-    if NO_REPOSITORY in {*balances, *usage, *runs}:
-        known.append(_no_repository(account_id))
+    nameless = {*balances, *usage, *runs} - {each.repository_id for each in known}
+    known += [_nameless(account_id, repository_id) for repository_id in sorted(nameless)]
     for repository in known:
         own = balances.get(repository.repository_id, {})
         loose: dict[Book, dict[Month, NanoUsd]] = {Book.UNATTRIBUTED: {}, Book.ABANDONED: {}, Book.OVERHEAD: {}}
@@ -199,12 +199,13 @@ def _books(session: Session, account_id: int, month: Month, config: Config) -> l
     return found
 
 
-def _no_repository(account_id: int) -> Repository:
-    """Where agent runs stand that name no repository of the account."""
-    name = "(no repository)"
+def _nameless(account_id: int, repository_id: int) -> Repository:
+    """Where agent runs stand that name no repository of the account, or one of which no event has told yet."""
+    none = repository_id == NO_REPOSITORY
+    name, visibility = ("(no repository)", "public") if none else (f"(repository {repository_id})", "private")
     return Repository(
-        account_id=account_id, repository_id=NO_REPOSITORY, owner="", name=name, default_branch="", visibility="public",
-        updated_at_us=0,
+        account_id=account_id, repository_id=repository_id, owner="", name=name, default_branch="",
+        visibility=visibility, updated_at_us=0,
     )  # fmt: skip
 
 
@@ -242,7 +243,8 @@ def _worth_telling(each: RepositoryBooks, month: Month) -> bool:
 def _repository_month(each: RepositoryBooks, month: Month, world: World) -> RepositoryMonth:
     cost = period_cost(Period.of(month), [spend for _, spend in each.pulls], _loose([each]), world.now())
     public = each.repository.visibility == "public"
-    return RepositoryMonth(each.repository.name, public, _figures(cost, [each], month))
+    figures = _figures(cost, [each], month)
+    return RepositoryMonth(each.repository.name, public, figures, each.repository.repository_id)
 
 
 def _figures(cost: PeriodCost, books: list[RepositoryBooks], month: Month) -> MonthFigures:

@@ -18,7 +18,7 @@ from app.core.facts import AgentRunKey
 from app.core.money import NanoUsd
 from app.core.tally import tally
 from app.core.telemetry.parts import Reading, SessionPart, ToldCall
-from app.store.access_tokens import note_use, token_for, used_lately
+from app.store.access_tokens import TokenScope, note_use, token_for, used_lately
 from app.store.admission import admission_of
 from app.store.agent_runs import add_calls
 from app.store.books import post_usage
@@ -44,7 +44,6 @@ from app.world import World
 
 log = logging.getLogger(__name__)
 
-SCOPE = "ingest"
 PLACED_WITHIN = timedelta(minutes=1)  # telemetry comes every few seconds: its cost need not follow each time
 
 
@@ -70,7 +69,7 @@ class Sender:
 
 def sender_of(session: Session, unverified_token: str, now: datetime) -> Sender:
     """Who sends; raises TelemetryRefusedError."""
-    token = token_for(session, unverified_token, SCOPE)
+    token = token_for(session, unverified_token, TokenScope.INGEST)
     if token is None:
         sentence = "This is no access token for telemetry, or it was revoked: `python -m app token add` makes one."
         raise TelemetryRefusedError(401, "token-unknown", sentence)

@@ -20,6 +20,7 @@ from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
 from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, admit, prepare, record
 from app.web.batches import Batches
 from app.web.bodies import drain, read_body
+from app.web.counts import RECORDS, Counts
 from app.web.strict_json import parse
 from app.world import World
 
@@ -54,11 +55,11 @@ ANSWERS: dict[type[Exception], Callable[[Any], Response]] = {
 }
 
 
-def agent_run_routes(world: World) -> list[Route]:
+def agent_run_routes(world: World, counts: Counts | None = None) -> list[Route]:
     """The routes of this surface."""
     settings = world.settings
     verifier = TokenVerifier.of(settings.oidc_issuers, settings.oidc_audience or settings.public_url, world.now)
-    surface = AgentRuns(world, verifier)
+    surface = AgentRuns(world, verifier, counts or Counts())
     return [
         Route("/v1/agent-runs", surface.post, methods=["POST"]),
         Route("/v1/schemas/agent-runs-1.json", surface.schema, methods=["GET"]),
@@ -68,7 +69,8 @@ def agent_run_routes(world: World) -> list[Route]:
 class AgentRuns:
     """Takes records of agent runs from Actions, with the schema compiled once."""
 
-    def __init__(self, world: World, verifier: TokenVerifier) -> None:
+    def __init__(self, world: World, verifier: TokenVerifier, counts: Counts) -> None:
+        self._counts = counts
         self._world = world
         self._verifier = verifier
         # SQLite has one writer and pays for each commit; PostgreSQL has many, which must not wait for each other.
@@ -91,9 +93,12 @@ class AgentRuns:
             recorded = await self._batches.put((unverified_token, await _read(request)))
         except tuple(ANSWERS) as refused:
             await drain(request)
-            return ANSWERS[type(refused)](refused)
+            answer = ANSWERS[type(refused)](refused)
+            self._counts.add(RECORDS, json.loads(answer.body)["code"])
+            return answer
         except ClientDisconnect:
             return Response(status_code=400)
+        self._counts.add(RECORDS, recorded.status)
         return JSONResponse(answer_of(recorded), HTTP_STATUS[recorded.status])
 
     def _admit(self, unverified_token: str) -> None:

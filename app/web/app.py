@@ -14,7 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.store.intake import Intake
 from app.web.agent_runs import agent_run_routes
+from app.web.api import api_routes
+from app.web.counts import Counts
 from app.web.health import health_routes
+from app.web.prometheus import prometheus_routes
 from app.web.telemetry import telemetry_routes
 from app.web.webhooks import Webhooks
 from app.world import World
@@ -24,8 +27,9 @@ WEBHOOKS = "/webhooks/github"
 
 def build_app(world: World, beat_at: Callable[[], float] | None = None) -> ASGIApp:
     """The application. `beat_at` tells when the worker in this process last looked for work, if there is one."""
+    counts = Counts()
     intake = Intake(world.db, world.now)
-    webhooks = Webhooks(intake, world.settings.webhook_secrets, world.settings.app_id)
+    webhooks = Webhooks(intake, world.settings.webhook_secrets, world.settings.app_id, counts)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -36,9 +40,11 @@ def build_app(world: World, beat_at: Callable[[], float] | None = None) -> ASGIA
     starlette = Starlette(
         routes=[
             Route(WEBHOOKS, webhooks, methods=["POST"]),
-            *agent_run_routes(world),
-            *telemetry_routes(world),
+            *agent_run_routes(world, counts),
+            *telemetry_routes(world, counts),
+            *api_routes(world),
             *health_routes(world, beat_at),
+            *prometheus_routes(world, counts),
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refused, Exception: _failed},

@@ -19,6 +19,7 @@ from app.otlp import MalformedError, TooLargeError, answers, decode_logs, decode
 from app.stories.telemetry import Sender, Sent, TelemetryRefusedError, price, sender_of, take
 from app.web.batches import Batches
 from app.web.bodies import drain, read_body
+from app.web.counts import TELEMETRY, Counts
 from app.world import World
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ TOO_LARGE = "The body is larger than 8 MB, zipped or unzipped: have the exporter
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 INVALID_ARGUMENT, PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED = 3, 7, 14, 16  # google.rpc.Code
 CODES = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 503: UNAVAILABLE}
+OUTCOMES = {401: "token", 403: "not-installed", 413: "too-large", 415: "not-otlp", 503: "not-written"}
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 AGAIN = {"Retry-After": "5"}
 
@@ -70,17 +72,18 @@ class RefusedError(Exception):
         self.status, self.sentence, self.headers = status, sentence, headers
 
 
-def telemetry_routes(world: World) -> list[Route]:
+def telemetry_routes(world: World, counts: Counts | None = None) -> list[Route]:
     """The routes of this surface."""
-    surface = Telemetry(world)
+    surface = Telemetry(world, counts or Counts())
     return [Route(path, surface.post, methods=["POST"]) for path in SIGNALS]
 
 
 class Telemetry:
     """Takes OTLP from agents' exporters and from collectors between."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, counts: Counts) -> None:
         self._world = world
+        self._counts = counts
         # On SQLite a commit is shared by all that come meanwhile; on PostgreSQL an account's telemetry takes turns.
         size, threads = (32, 1) if world.db.sqlite else (8, 4)
         self._batches = Batches(self._write, size, threads)
@@ -91,10 +94,12 @@ class Telemetry:
         try:
             sent = await self._sent(request, protobuf)
         except RefusedError as refused:
+            self._counts.add(TELEMETRY, OUTCOMES.get(refused.status, "malformed"))
             await drain(request)
             return _refusal(refused, protobuf)
         except ClientDisconnect:
             return Response(status_code=400)
+        self._counts.add(TELEMETRY, "partly-taken" if sent.refused else "taken")
         return _answer(SIGNALS[request.url.path], sent, protobuf)
 
     async def _sent(self, request: Request, protobuf: bool) -> Sent:

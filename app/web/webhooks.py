@@ -17,6 +17,7 @@ from app.core.events import UnreadableEventError, route
 from app.store.compressed import compressed
 from app.store.inbox import Delivery
 from app.store.intake import Intake, IntakeFullError
+from app.web.counts import DELIVERIES, Counts
 
 log = logging.getLogger("mergemeter.webhooks")
 
@@ -45,16 +46,19 @@ class RefusalError(Exception):
 class Webhooks:
     """The end point as a plain ASGI application; `secrets` are all accepted, `app_id` 0 means any App."""
 
-    def __init__(self, intake: Intake, secrets: Sequence[str], app_id: int = 0) -> None:
+    def __init__(self, intake: Intake, secrets: Sequence[str], app_id: int = 0, counts: Counts | None = None) -> None:
         self._intake = intake
+        self._counts = counts or Counts()
         self._secrets = [secret.encode() for secret in secrets]
         self._app_id = str(app_id).encode() if app_id else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             status, answer = 202, await self._take(scope, receive)
+            self._counts.add(DELIVERIES, "ignored" if answer is IGNORED else "kept")
         except RefusalError as refusal:
             log.info("refused a delivery: %s", refusal.code)
+            self._counts.add(DELIVERIES, refusal.code)
             status, answer = refusal.status, _json(code=refusal.code, message=refusal.sentence)
         for message in _response(status, answer):
             await send(message)

@@ -31,6 +31,7 @@ ALLOWED = {
     "link_options": set(),
     "backfill": {"worker", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "commands": {"commands", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything

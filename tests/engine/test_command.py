@@ -198,3 +198,24 @@ def test_dead_deliveries_are_listed_shown_and_revived(sqlite_url: str) -> None:
     assert rows(database, "SELECT next_at_us IS NOT NULL FROM lane") == [(1,)]
     assert run(sqlite_url, "inbox", "list").stdout == ""
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "scope"), [([], "ingest"), (["--scope", "read"], "read"), (["--scope", "metrics"], "metrics")]
+)
+def test_a_token_is_made_for_one_scope_and_listed_without_its_secret(
+    sqlite_url: str, options: list[str], scope: str
+) -> None:
+    database = Database(sqlite_url)
+    with database.transaction() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO installation VALUES (100, 300, 'acme', 'Organization', 'active', '{}', 0)"
+        )
+    made = run(sqlite_url, "token", "add", "--account", "acme", "--name", "grafana", *options)
+    assert made.stdout.startswith("mgm_")
+    assert rows(database, "SELECT account_id, scope FROM access_token") == [(100, scope)]
+    listed = run(sqlite_url, "token", "list")
+    assert scope in listed.stdout
+    assert made.stdout.strip() not in listed.stdout
+    database.close()
+    assert run(sqlite_url, "token", "add", "--account", "acme", "--name", "x", "--scope", "all").returncode == 2

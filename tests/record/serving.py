@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from sqlmodel import Session
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from app.core.facts import RepositoryFact, RepositoryId
 from app.core.pricing import PriceList
@@ -100,10 +101,10 @@ def world_of(database: Database, issuer_url: str, github: GitHubApp | None = Non
 
 
 @contextmanager
-def serving(world: World, issuer: Issuer | None = None) -> Iterator[Server]:
-    """The routes of the surface on a free port of loopback, in a thread."""
+def serving(world: World, issuer: Issuer | None = None, app: ASGIApp | None = None) -> Iterator[Server]:
+    """The routes of the surface, or an application, on a free port of loopback, in a thread."""
     config = uvicorn.Config(
-        Starlette(routes=[*agent_run_routes(world), *telemetry_routes(world)]),
+        app or Starlette(routes=[*agent_run_routes(world), *telemetry_routes(world)]),
         port=0,
         log_level="error",
         lifespan="off",

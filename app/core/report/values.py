@@ -160,12 +160,18 @@ class MonthFigures:
     told_agent_runs: int = 0  # of which telemetry with an access token told
     told_cost: NanoUsd = ZERO  # of the month's calls of such agent runs
 
+    @property
+    def spend_known(self) -> bool:
+        """Whether a spend of 0 would be an answer: some call is priced, or nothing lacks a price or a record."""
+        return self.unpriced_calls < self.model_calls or (not self.unpriced_calls and not self.incomplete_agent_runs)
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryMonth:
     name: str  # without the owner
     public: bool
     figures: MonthFigures
+    repository_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

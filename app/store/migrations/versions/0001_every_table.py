@@ -69,7 +69,7 @@ COUNTERS = frozenset(
     )
 )
 RULES = {
-    "access_token": {"scope": "scope IN ('ingest')"},
+    "access_token": {"scope": "scope IN ('ingest', 'read', 'metrics')"},
     "agent_run": {"provenance": "provenance IN ('job', 'relayed', 'token')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},

@@ -1,0 +1,46 @@
+"""`GET /v1/pulls/{repository_id}/{number}`: what a pull cost over its life, and which agent runs that is made of."""
+
+from app.store.walk import Known
+from app.stories import walk
+from app.web.api import shapes
+from app.web.api.door import Asked, Operation
+from app.web.api.repositories import pull_head
+from app.web.api.shapes import Json, link, money
+
+
+def pull(asked: Asked) -> Json | None:
+    """A pull with each agent run's share, oldest first; the shares sum to the cost, and so do the months."""
+    repository_id, number = asked.values["repository_id"], asked.values["number"]
+    step = walk.pull_step(asked.world, asked.account_id, repository_id, number)
+    if step is None:
+        return None
+    known = step.known
+    return {
+        "repository": shapes.repository(repository_id, step.repository),
+        **pull_head(step.pull),
+        "cost": money(step.amount, known.cost_known),
+        "by_month": shapes.by_month(step.by_month),
+        "completeness": shapes.completeness(known),
+        "jobs_not_reported": step.open_jobs,
+        "agent_runs_in_doubt": step.tied_candidates,
+        "agent_runs": [_share(each) for each in step.shares],
+        "_links": {
+            "self": link(f"/v1/pulls/{repository_id}/{number}"),
+            "months": [link(f"/v1/repositories/{repository_id}/pulls", month=month) for month in sorted(step.by_month)],
+        },
+    }
+
+
+def _share(each: walk.ShareStep) -> Json:
+    run = each.tied.agent_run
+    return {
+        "agent_run": shapes.agent_run(run),
+        "share": money(each.amount, Known.of(run).cost_known),
+        "by_month": shapes.by_month(each.by_month),
+        "pulls_served": each.tied.pulls_served,
+        "evidence": shapes.evidence(each.tied.tie),
+    }
+
+
+ABOUT = "A pull's cost, its agent runs, and what ties them to it"
+OPERATIONS = (Operation("/v1/pulls/{repository_id}/{number}", "pull", ABOUT, "Pull", pull),)

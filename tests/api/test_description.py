@@ -1,0 +1,67 @@
+"""The published description is true: schemathesis asks the running server all sorts of things, and holds it to it."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from app.web.api.door import Operation
+from app.web.api.table import OPERATIONS, api_routes
+from tests.api.conftest import Scene
+from tests.api.test_access import places
+
+EXAMPLES = 40
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_as_described_and_none_is_a_failure(
+    sqlite_scene: Scene, operation: Operation, mode: GenerationMode
+) -> None:
+    reader, described = sqlite_scene.reader, described_by(sqlite_scene)[operation.path]["GET"]
+    seen = Counter[int]()
+
+    @given(case=described.as_strategy(generation_mode=mode))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
+    def ask(case: schemathesis.Case[Any]) -> None:
+        answer = case.call(headers={"Authorization": f"Bearer {reader.token}"})
+        case.validate_response(answer)
+        seen[answer.status_code] += 1
+
+    ask()
+    assert sum(seen.values()) >= EXAMPLES // 2
+    assert seen.keys() <= ({200, 404} if mode is GenerationMode.POSITIVE else {200, 400, 401, 404})
+
+
+def test_every_answer_about_what_is_there_is_as_described(scene: Scene) -> None:
+    schema, reader, seen = described_by(scene), scene.reader, set[str]()
+    for operation in OPERATIONS:
+        for values in places(scene, scene.acme):
+            wanted = set(re.findall(r"{(\w+)}", operation.path))
+            if wanted != values.keys() & wanted or (wanted and values.keys() - wanted):
+                continue
+            query = {"month": "2026-10"} if "month" in operation.query else {}
+            case = schema[operation.path]["GET"].Case(path_parameters=dict(values) if wanted else {}, query=query)
+            answer = case.call(headers={"Authorization": f"Bearer {reader.token}"})
+            case.validate_response(answer)
+            assert answer.status_code == 200
+            seen.add(operation.name)
+    assert seen == {operation.name for operation in OPERATIONS}
+
+
+def test_what_is_described_is_what_is_served(sqlite_scene: Scene) -> None:
+    document = sqlite_scene.server.ask("GET", "/v1/openapi.json").content
+    served = {route.path for route in api_routes(sqlite_scene.stage.world)} - {"/v1/openapi.json"}
+    assert set(document["paths"]) == served
+    assert document["openapi"] == "3.1.0"
+
+
+def described_by(scene: Scene) -> Any:
+    server = f"http://127.0.0.1:{scene.server.port}"
+    schema = schemathesis.openapi.from_url(f"{server}/v1/openapi.json")
+    schema.config.update(base_url=server)
+    return schema

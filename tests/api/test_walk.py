@@ -1,0 +1,129 @@
+"""The API's answers link down from a month to the price of a call, and the parts sum to what is above them."""
+
+from typing import Any
+
+from tests.api.conftest import Scene
+from tests.api.reader import Reader, nano
+from tests.stories.stage import CALL_NANO_USD
+
+OCTOBER = "/v1/months/2026-10"
+
+
+def parts(told: dict[str, Any]) -> int:
+    return sum(nano(part) for part in told["parts"].values())
+
+
+def test_each_step_of_the_walk_sums_to_the_one_above(scene: Scene) -> None:
+    reader = scene.reader
+    for month, calls in (("2026-10", 11), ("2026-11", 1)):
+        told = reader.get(f"/v1/months/{month}")
+        assert nano(told["figures"]["spend"]) == calls * CALL_NANO_USD
+        assert sum(nano(each["figures"]["spend"]) for each in told["repositories"]) == calls * CALL_NANO_USD
+        assert parts(told) == calls * CALL_NANO_USD
+        for each in told["repositories"]:
+            assert parts(each) == nano(each["figures"]["spend"])
+            _check_repository(reader, each, month)
+
+
+def _check_repository(reader: Reader, each: dict[str, Any], month: str) -> None:
+    pulls = list(reader.pages(each["_links"]["pulls"]["href"], "pulls"))
+    assert sum(nano(pull["in_month"]) for pull in pulls) == nano(each["parts"]["pulls"])
+    loose = list(reader.pages(each["_links"]["without_pull"]["href"], "agent_runs"))
+    for book in ("unattributed", "abandoned", "overhead"):
+        assert sum(nano(run[book]) for run in loose) == nano(each["parts"][book])
+    for pull in pulls:
+        _check_pull(reader, pull, month)
+    for run in loose:
+        _check_run(reader, run["agent_run"])
+
+
+def _check_pull(reader: Reader, listed: dict[str, Any], month: str) -> None:
+    pull = reader.follow(listed["_links"]["self"])
+    assert pull["cost"] == listed["cost"]
+    assert nano(listed["in_month"]) == sum(nano(each["cost"]) for each in pull["by_month"] if each["month"] == month)
+    assert nano(pull["cost"]) == sum(nano(each["cost"]) for each in pull["by_month"])
+    assert nano(pull["cost"]) == sum(nano(each["share"]) for each in pull["agent_runs"])
+    for each in pull["agent_runs"]:
+        assert each["evidence"]["level"] == "E1"
+        assert (each["evidence"]["label"], each["evidence"]["note"]) == ("direct", "the signed token names the pull")
+        _check_run(reader, each["agent_run"])
+
+
+def _check_run(reader: Reader, listed: dict[str, Any]) -> None:
+    run = reader.follow(listed["_links"]["self"])
+    assert run["cost"] == listed["cost"]
+    assert nano(run["cost"]) == sum(nano(each["cost"]) for each in run["places"])
+    calls = list(reader.pages(listed["_links"]["calls"]["href"] + "?limit=2", "calls"))
+    assert nano(run["cost"]) == sum(nano(call["cost"]) for call in calls)
+    assert len(calls) == run["completeness"]["model_calls"]
+    for call in calls:
+        if call["cost"] is not None:
+            assert nano(call["cost"]) == sum(nano(charge["amount"]) for charge in call["arithmetic"]["charges"])
+
+
+def test_a_call_tells_its_tokens_unit_prices_and_charges(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    pulls = reader.get(f"/v1/repositories/{_widgets(reader)}/pulls?month=2026-10")["pulls"]
+    run = reader.follow(pulls[0]["_links"]["self"])["agent_runs"][0]["agent_run"]
+    call = reader.follow(run["_links"]["calls"])["calls"][0]
+    assert call["tokens"] == {
+        "input": 1_000, "cache_read": 0, "cache_write_5m": 0, "cache_write_1h": 0, "cache_write_other": 0,
+        "output": 1_300, "reasoning": 0,
+    }  # fmt: skip
+    assert call["cost"] == {"nano_usd": 22_500_000, "usd": "0.022500000"}
+    assert call["list_cost"] == call["cost"]
+    assert call["arithmetic"] == {
+        "own_price": False,
+        "discount": "0",
+        "charges": [
+            _charge("input", 1_000, "3000", 3_000_000, "0.003000000"),
+            _charge("output", 1_300, "15000", 19_500_000, "0.019500000"),
+        ],
+    }
+
+
+def _charge(charge: str, units: int, each: str, amount: int, dollars: str) -> dict[str, Any]:
+    money = {"nano_usd": amount, "usd": dollars}
+    return {"charge": charge, "units": units, "nano_usd_each": each, "amount": money}
+
+
+def _widgets(reader: Reader) -> int:
+    found = [each for each in reader.get("/v1/repositories")["repositories"] if each["name"] == "acme/widgets"]
+    return int(found[0]["id"])
+
+
+def test_what_has_no_price_is_null_and_counted(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    (pull,) = [
+        p for p in reader.pages(f"/v1/repositories/{_widgets(reader)}/pulls?month=2026-10", "pulls") if p["number"] == 3
+    ]
+    told = reader.follow(pull["_links"]["self"])
+    (unpriced,) = [each for each in told["agent_runs"] if each["share"] is None]
+    assert unpriced["agent_run"]["cost"] is None
+    assert unpriced["agent_run"]["completeness"]["unpriced_calls"] == 1
+    assert told["completeness"]["complete"] is False
+    (call,) = reader.follow(unpriced["agent_run"]["_links"]["calls"])["calls"]
+    assert (call["cost"], call["arithmetic"]) == (None, None)
+    assert call["without_arithmetic"] == "Neither the price list nor an own price knew this model."
+
+
+def test_pages_are_in_the_order_of_ids_and_lose_nothing(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    path = f"/v1/repositories/{_widgets(reader)}/pulls?month=2026-10"
+    whole = reader.get(path)["pulls"]
+    assert [pull["number"] for pull in whole] == [1, 2, 3]
+    assert list(reader.pages(f"{path}&limit=1", "pulls")) == whole
+    assert list(reader.pages(f"{OCTOBER}?limit=1", "repositories")) == reader.get(OCTOBER)["repositories"]
+    assert (
+        list(reader.pages("/v1/repositories?limit=1", "repositories")) == reader.get("/v1/repositories")["repositories"]
+    )
+
+
+def test_an_unchanged_answer_is_not_sent_again(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    for path in (OCTOBER, "/v1/shares.csv?month=2026-10"):
+        first = reader.ask(path)
+        assert first.headers["cache-control"] == "private, no-cache"
+        again = reader.ask(path, If_None_Match=first.headers["etag"])
+        assert (again.status, again.content) == (304, {})
+        assert reader.ask(path, If_None_Match='"another"').status == 200
