@@ -41,6 +41,7 @@ def stories() -> Mapping[str, Story]:
         "delivery": deliver(LISTENERS),
         "place": allocate.place,
         "read": allocate.read,
+        "resettle": allocate.resettle,
         "publish": publish.publish,
         "expect": record.expect,
         "summary": summarize.summarize,

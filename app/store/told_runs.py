@@ -13,7 +13,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from app.core.facts import AgentRunKey
-from app.core.matching import TELEMETRY
+from app.core.matching import CLAIMED_BRANCH, TELEMETRY
 from app.core.money import NanoUsd
 from app.core.tally import Tally
 from app.core.telemetry.parts import SessionPart, Tags, Total
@@ -60,6 +60,7 @@ ADD_TOTAL = Raw("""
 """)
 CALLS_OF = "DELETE FROM model_call WHERE account_id = {mark} AND agent_run_id = {mark} AND position IN ({marks})"
 SUMS = ("calls", "unpriced_calls", "unlisted_calls", "cost", "list_cost")
+EMPTY = ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix")
 COUNTED_FROM_ZERO = (
     "model_calls", "calls_counted_elsewhere", "unpriced_calls", "unlisted_calls", "cost_nano_usd",
     "list_cost_nano_usd", "reported_cost_nano_usd",
@@ -92,7 +93,9 @@ def repository_named(session: Session, account_id: int, tags: Tags) -> int:
 def hold_session(session: Session, account_id: int, repository_id: int, part: SessionPart, now: datetime) -> str:
     """The id of the row that stands for a session as a job does for others, held until the transaction ends."""
     row = {
-        **dict.fromkeys(("ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix"), ""),
+        **dict.fromkeys(
+            ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix"), ""
+        ),
         "id": new_key(),
         "account_id": account_id,
         "issuer": ISSUER,
@@ -101,7 +104,7 @@ def hold_session(session: Session, account_id: int, repository_id: int, part: Se
         "run_attempt": 0,
         "job_key": f"telemetry:{part.agent}:{part.session}",
         "event_name": TELEMETRY,
-        "head_ref": part.tags.branch,  # claimed, as the pull is: evidence reads `ref` and GitHub's record alone
+        "ref": CLAIMED_BRANCH + part.tags.branch if part.tags.branch else "",
         "actor_id": 0,
         "repository_properties": "{}",
         "pull_number": part.tags.pull_number,

@@ -123,7 +123,7 @@ def test_a_session_is_of_the_repository_that_it_names_if_the_account_has_it(serv
         "s-3": 0,
     }
     jobs = {job.repository_id: job for job in everything(database, WorkflowJob)}
-    assert (jobs[REPOSITORY].head_ref, jobs[REPOSITORY].ref) == ("fix", "")
+    assert (jobs[REPOSITORY].head_ref, jobs[REPOSITORY].ref) == ("", "claimed:fix")
     places = {(b.repository_id, b.book): b.amount_nano_usd for b in everything(database, Balance)}
     assert places[0, "unattributed"] == 2 * CALL_COST
 
