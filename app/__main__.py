@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from app.link_options import add_parsers
 from app.settings import Settings, SettingsError
@@ -258,54 +258,28 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
     migrate(settings.database_url)
 
 
-def _inbox_list(settings: Settings, _options: argparse.Namespace) -> None:
-    from app.store.dead import dead_jobs  # noqa: PLC0415
+def _inbox_list(settings: Settings, _options: argparse.Namespace) -> int:
+    from app.commands.inbox import list_dead  # noqa: PLC0415
 
-    with _database(settings) as database, database.reading() as session:
-        found = dead_jobs(session)
-    for job in found:
-        about = f"{job.kind:<9} {job.lane}  {job.delivery_id}"
-        print(f"{job.id}  {job.created_at:%Y-%m-%d %H:%M}  {about}  {_line(job.error)}")
-    print(f"{len(found)} dead" if found else "nothing is dead", file=sys.stderr)
+    with _database(settings) as database:
+        return list_dead(database)
 
 
 def _inbox_show(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.dead import dead_job  # noqa: PLC0415
-    from app.store.inbox import load  # noqa: PLC0415
+    from app.commands.inbox import show_dead  # noqa: PLC0415
 
-    with _database(settings) as database, database.reading() as session:
-        job = dead_job(session, options.id)
-        if job is None:
-            return _not_dead(options.id)
-        kept = load(session, job.delivery_id) if job.delivery_id else None
-    for name in ("id", "account_id", "lane", "kind", "args", "attempts", "created_at", "error"):
-        print(f"{name:<11} {_line(str(getattr(job, name)))}")
-    if kept is not None:
-        print(f"{'event':<11} {kept.event}")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(kept.payload + b"\n")
-    return 0
+    with _database(settings) as database:
+        return show_dead(database, options.id)
 
 
 def _inbox_revive(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.dead import dead_job, dead_jobs, revive  # noqa: PLC0415
+    from app.commands.inbox import revive_dead  # noqa: PLC0415
 
     if bool(options.id) == options.all:
         print("Name one job or delivery, or say --all.", file=sys.stderr)
         return 2
-    with _database(settings) as database, database.transaction() as session:
-        found = dead_jobs(session) if options.all else [dead_job(session, options.id)]
-        if found == [None]:
-            return _not_dead(options.id)
-        for job in found:
-            revive(session, cast("Any", job), _now())
-    print(f"{len(found)} revived; a running worker takes them up within a second", file=sys.stderr)
-    return 0
-
-
-def _not_dead(which: str) -> int:
-    print(f"There is no dead job or delivery {_line(which)}; `inbox list` shows them all.", file=sys.stderr)
-    return 1
+    with _database(settings) as database:
+        return revive_dead(database, options.id, _now())
 
 
 def _token_add(settings: Settings, options: argparse.Namespace) -> int:

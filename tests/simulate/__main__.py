@@ -78,7 +78,7 @@ class Progress:
 
 
 def say(words: str, *, to_error: bool = False) -> None:
-    print(words, file=sys.stderr if to_error else sys.stdout, flush=True)  # noqa: T201
+    print(words, file=sys.stderr if to_error else sys.stdout, flush=True)
 
 
 def arguments() -> argparse.Namespace:

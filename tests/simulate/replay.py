@@ -93,7 +93,10 @@ class Replay:
         self.app = AppWorld(settings, database, github, prices(), world.github.now)
         played = {kind: story for kind, story in stories().items() if kind not in NOT_PLAYED}
         self.worker = Worker(
-            self.app, played | dict.fromkeys(NOT_PLAYED, lambda _job, _world: None), entries(settings), jitter=lambda: 0.5
+            self.app,
+            played | dict.fromkeys(NOT_PLAYED, lambda _job, _world: None),
+            entries(settings),
+            jitter=lambda: 0.5,
         )
         if database.sqlite:
             event.listen(database.engine, "connect", _hurry)
@@ -147,7 +150,11 @@ class Replay:
     def _seconds(self, longest: timedelta) -> timedelta:
         if self.manner.in_order:
             return timedelta(0)
-        return longest * self.random.random() if self.random.random() < 0.1 else timedelta(seconds=self.random.random() * 20)
+        return (
+            longest * self.random.random()
+            if self.random.random() < 0.1
+            else timedelta(seconds=self.random.random() * 20)
+        )
 
     def _is_lost(self, delivery: Delivery) -> bool:
         # By what it is and not by when it comes, so that two orders lose the same. Installing is done with a person by.

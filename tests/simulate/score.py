@@ -155,7 +155,9 @@ def _conserved(result: Score, world: World, database: Database, found: dict[str,
             result.broken.append(f"{session} is not split")
     keys = "account_id, repository_id, book, number, month"
     grouped = f"SELECT {keys}, SUM(amount_nano_usd) FROM %s GROUP BY {keys} HAVING SUM(amount_nano_usd) <> 0"
-    entries, balances = ({tuple(map(str, row)) for row in _rows(database, grouped % t)} for t in ("ledger_entry", "balance"))
+    entries, balances = (
+        {tuple(map(str, row)) for row in _rows(database, grouped % t)} for t in ("ledger_entry", "balance")
+    )
     if entries != balances:
         result.broken.append(f"balances differ from entries in {len(entries ^ balances)} places")
     off = "SELECT transaction_id FROM ledger_entry GROUP BY transaction_id HAVING SUM(amount_nano_usd) <> 0"
