@@ -129,6 +129,7 @@ def test_a_comment_that_is_not_kept_holds_no_command(body: str) -> None:
     )
 )
 def test_any_body_is_read_or_refused_in_a_sentence(lines: list[str]) -> None:
+    found: object
     try:
         found = command_in("\n".join(lines))
     except UnreadableCommandError as no:

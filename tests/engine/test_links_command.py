@@ -1,6 +1,7 @@
 """`attribute`, `detach` and `links` as processes: what they write down, and what they refuse."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.engine.play import rows
 from tests.engine.test_command import run
 
 RUN = "0198f0c2a1b27000800000000000abcd"
-AMOUNTS = {name: 0 for name in AgentRun.model_fields if name.endswith(("_tokens", "_usd", "_calls"))}
+AMOUNTS: dict[str, Any] = {name: 0 for name in AgentRun.model_fields if name.endswith(("_tokens", "_usd", "_calls"))}
 
 
 @pytest.fixture
