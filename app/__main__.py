@@ -81,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
-    backfill = command(
-        "backfill", _backfill, "Read the history of pulls now: what was opened, merged or closed unheard"
-    )
+    backfill = command("backfill", _backfill, "Read the history of pulls now: what changed unheard")
     backfill.add_argument("--account", help="login or id; default: every account")
     backfill.add_argument("--since", help="the first day, UTC, as 2026-10-01; default: 90 days, or since agents ran")
     waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
@@ -376,7 +374,7 @@ def _survey(settings: Settings, options: argparse.Namespace) -> int:
         with world.db.transaction() as session:
             asked = sum(ask_for_surveys(session, account_id, month, world.now()) for account_id in accounts)
     if not accounts:
-        print("There is no such account on which the App is installed and active.", file=sys.stderr)
+        print(NO_ACCOUNT, file=sys.stderr)
         return 1
     print(f"{asked} to survey for {month}; a running worker takes them up within a second", file=sys.stderr)
     return 0
@@ -475,13 +473,12 @@ def _waste(settings: Settings, options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    with _world(settings, with_github=False) as world:
-        accounts = _accounts(world, options.account)
-        for account_id in accounts:
-            print("\n".join(map(_line, told_waste(world, account_id, month))))
-    if not accounts:
-        print(NO_ACCOUNT, file=sys.stderr)
-    return 0 if accounts else 1
+
+    def told(world: "World", accounts: list[int]) -> int:
+        print("\n".join(_line(line) for each in accounts for line in told_waste(world, each, month)))
+        return 0
+
+    return _for_accounts(settings, options, told)
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:
