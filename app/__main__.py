@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
+    waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
+    waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
+    waste.add_argument("--account", help="login or id; default: every account")
     _token_parser(command("token", _token_list, "Access tokens for telemetry, the API and Prometheus"))
     report = command("report", _report, "Print a month's figures, or each agent run's share in each pull as CSV")
     report.add_argument("--month", required=True, help="as 2026-10")
@@ -452,6 +455,24 @@ def _reprice(settings: Settings, options: argparse.Namespace) -> int:
             print(f"account {account_id}: {found.text(options.dry_run)}")
             refused += found.refused
     return 1 if refused else 0
+
+
+def _waste(settings: Settings, options: argparse.Namespace) -> int:
+    from app.core.month import Month  # noqa: PLC0415
+    from app.stories.find_waste import told_waste  # noqa: PLC0415
+
+    try:
+        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    def tell(world: "World", accounts: list[int]) -> int:
+        for account_id in accounts:
+            print("\n".join(map(_line, told_waste(world, account_id, month))))
+        return 0
+
+    return _for_accounts(settings, options, tell)
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from app.store.accounts import active_accounts
 from app.store.queue import NewJob
 from app.store.schedule import Entry
 from app.store.surveys import survey_job, unsurveyed
-from app.stories import allocate, enroll, publish, record, summarize, survey
+from app.stories import allocate, conclude, enroll, publish, record, summarize, survey
 from app.worker import Story, deliver, throw_away
 from app.world import World
 
@@ -44,6 +44,7 @@ def stories() -> Mapping[str, Story]:
         "resettle": allocate.resettle,
         "publish": publish.publish,
         "expect": record.expect,
+        "ended": conclude.conclude,
         "summary": summarize.summarize,
         "survey": survey.survey,
         "refresh": enroll.refresh,

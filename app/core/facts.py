@@ -77,6 +77,7 @@ class PullFact:
     closed_at: datetime | None
     merged_at: datetime | None
     merge_commit_sha: str | None
+    lines_changed: int | None = None  # additions and deletions; None: GitHub did not tell
 
 
 @dataclass(frozen=True, slots=True)

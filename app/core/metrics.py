@@ -1,4 +1,4 @@
-"""Cost per merged PR for one scope and one month (definitions §4). Pure arithmetic on shares of cost.
+"""Cost per merged PR for one scope and one period (definitions §4). Pure arithmetic on shares of cost.
 
     released   = cost(p) + open at the start − open at the end
     period     = released / survived               cohort = lifetime cost of agent pulls merged in p / survived
@@ -8,26 +8,27 @@ A denominator of zero gives None ("no merged PR"), never 0 and never infinity.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core.money import NanoUsd, per
-from app.core.month import Month
+from app.core.money import ZERO, NanoUsd, per
+from app.core.period import Period
 
 REVERT_WINDOW = timedelta(days=14)  # W
 
 
 @dataclass(frozen=True, slots=True)
 class PullSpend:
-    """A pull with what its agent runs cost by charge month. A pull without agent runs has `agent_runs` 0.
+    """A pull with what its agent runs cost. A pull without agent runs has `agent_runs` 0.
 
+    `spent` is by the beginning of a piece of time: a month, or what the bounds of a period leave of one.
     `tracked`: its base branch counts; a merge into another pull's branch is no merged PR, and no waste either.
     """
 
     number: int
     agent_runs: int
-    by_month: Mapping[Month, NanoUsd]
+    spent: Mapping[datetime, NanoUsd] = field(default_factory=dict)
     closed_at: datetime | None = None
     merged_at: datetime | None = None
     reverted_at: datetime | None = None
@@ -37,28 +38,62 @@ class PullSpend:
 
     @property
     def lifetime(self) -> NanoUsd:
-        return NanoUsd(sum(self.by_month.values()))
+        return NanoUsd(sum(self.spent.values()))
 
-    def spent_before(self, month: Month) -> NanoUsd:
-        return NanoUsd(sum(amount for m, amount in self.by_month.items() if m < month))
+    def spent_before(self, instant: datetime) -> NanoUsd:
+        return NanoUsd(sum(amount for at, amount in self.spent.items() if at < instant))
+
+    def spent_in(self, period: Period) -> NanoUsd:
+        return spent_in(period, self.spent)
 
     @property
     def survived(self) -> bool:
         """Merged with an agent run, not a revert itself, and not reverted within W."""
-        if self.merged_at is None or not self.tracked or not self.agent_runs or self.is_revert:
-            return False
-        return self.reverted_at is None or self.reverted_at - self.merged_at > REVERT_WINDOW
+        return bool(self.agent_runs) and stands(self)
 
 
 @dataclass(frozen=True, slots=True)
-class MonthCost:
-    """One scope's month. All amounts in nano-USD, contracted cost; the three figures are None without a merge."""
+class PullFate:
+    """What became of a pull, as far as metrics ask. `lines_changed` is None where GitHub was not asked."""
 
-    month: Month
+    repository_id: int
+    number: int
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    reverted_at: datetime | None = None
+    is_revert: bool = False
+    tracked: bool = True
+    lines_changed: int | None = None
+
+    @property
+    def rejected(self) -> bool:
+        return self.closed_at is not None and self.merged_at is None
+
+    @property
+    def reverted(self) -> bool:
+        """Merged, and reverted within W."""
+        return self.merged_at is not None and not outlived(self.merged_at, self.reverted_at)
+
+
+def stands(pull: PullSpend | PullFate) -> bool:
+    """Merged into a branch that counts, not a revert itself, and not reverted within W."""
+    if pull.merged_at is None or not pull.tracked or pull.is_revert:
+        return False
+    return outlived(pull.merged_at, pull.reverted_at)
+
+
+def outlived(merged_at: datetime, reverted_at: datetime | None) -> bool:
+    """Whether what was merged was not reverted within W."""
+    return reverted_at is None or reverted_at - merged_at > REVERT_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodCost:
+    """One scope's period. All amounts in nano-USD, contracted cost; the three figures are None without a merge."""
+
     cost: NanoUsd
     released: NanoUsd
     without_pull: NanoUsd  # unattributed, abandoned, overhead
-    dead: NanoUsd
     merged: int  # all merged pulls
     agent_merged: int  # of them, with at least one tied agent run
     survived: int
@@ -69,46 +104,47 @@ class MonthCost:
     provisional: bool
 
 
-def month_cost(
-    month: Month, pulls: Sequence[PullSpend], without_pull: Mapping[Month, NanoUsd], now: datetime
-) -> MonthCost:
-    """The figures of a scope from every pull with spend or merged in the month; `without_pull` is by charge month."""
-    loose = without_pull.get(month, NanoUsd(0))
-    cost = sum(pull.by_month.get(month, 0) for pull in pulls) + loose
-    released = cost + _open(pulls, month) - _open(pulls, month.next)
-    merged = [pull for pull in pulls if pull.merged_at in month and pull.tracked]
+def period_cost(
+    period: Period, pulls: Sequence[PullSpend], without_pull: Mapping[datetime, NanoUsd], now: datetime
+) -> PeriodCost:
+    """The figures of a scope from every pull with spend or merged in the period.
+
+    `without_pull`, like what was spent on pulls, is by the beginning of pieces of time that no bound of it cuts.
+    """
+    loose = spent_in(period, without_pull)
+    cost = sum(pull.spent_in(period) for pull in pulls) + loose
+    released = cost + _open(pulls, period.start) - _open(pulls, period.end)
+    merged = [pull for pull in pulls if pull.merged_at in period and pull.tracked]
     agent = [pull for pull in merged if pull.agent_runs]
     survivors = [pull for pull in agent if pull.survived]
-    period = _per(released, len(survivors))
+    per_pull = _per(released, len(survivors))
     direct = _per(_lifetime(survivors), len(survivors))
-    return MonthCost(
-        month=month,
+    return PeriodCost(
         cost=NanoUsd(cost),
         released=NanoUsd(released),
         without_pull=loose,
-        dead=NanoUsd(loose + sum(pull.lifetime for pull in pulls if _died_in(pull, month))),
         merged=len(merged),
         agent_merged=len(agent),
         survived=len(survivors),
-        period=period,
+        period=per_pull,
         cohort=_per(_lifetime(agent), len(survivors)),
         direct=direct,
-        load_factor=None if period is None or not direct else Decimal(period) / Decimal(direct),
-        provisional=now < month.end + REVERT_WINDOW,
+        load_factor=None if per_pull is None or not direct else Decimal(per_pull) / Decimal(direct),
+        provisional=now < period.end + REVERT_WINDOW,
     )
 
 
-def _open(pulls: Iterable[PullSpend], month: Month) -> int:
-    """Money of earlier months on pulls that were not closed when `month` began.
+def spent_in(period: Period, spent: Mapping[datetime, NanoUsd]) -> NanoUsd:
+    """What of an amount by pieces of time falls into a period."""
+    return NanoUsd(sum((amount for at, amount in spent.items() if at in period), start=ZERO))
+
+
+def _open(pulls: Iterable[PullSpend], at: datetime) -> int:
+    """Money spent before an instant on pulls that were not closed then.
 
     A pull that an agent worked for before it was opened counts too: its money is released when it closes.
     """
-    return sum(pull.spent_before(month) for pull in pulls if pull.closed_at is None or pull.closed_at >= month.start)
-
-
-def _died_in(pull: PullSpend, month: Month) -> bool:
-    alive = pull.survived or pull.is_revert or (pull.merged_at is not None and not pull.tracked)
-    return pull.closed_at in month and not alive
+    return sum(pull.spent_before(at) for pull in pulls if pull.closed_at is None or pull.closed_at >= at)
 
 
 def _lifetime(pulls: Iterable[PullSpend]) -> int:

@@ -66,7 +66,14 @@ def pull(body: dict[str, Any]) -> PullFact:
         closed_at=_instant_or_none(body.get("closed_at")),
         merged_at=_instant_or_none(body.get("merged_at")),
         merge_commit_sha=body.get("merge_commit_sha"),
+        lines_changed=_lines_changed(body),
     )
+
+
+def _lines_changed(body: dict[str, Any]) -> int | None:
+    """Lists of pulls and some events do not tell it."""
+    added, deleted = body.get("additions"), body.get("deletions")
+    return None if added is None or deleted is None else int(added + deleted)
 
 
 def _pull_state(body: dict[str, Any]) -> PullState:

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
@@ -18,6 +18,9 @@ from app.core.usage import Tokens
 from app.store.keys import instant, us
 from app.store.pulls import PullKey, reversals_of
 from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +185,11 @@ def pull_spends(
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
     carried = carriers([_stacked(pull, tracks(pull.base_ref, repository.default_branch)) for pull in pulls])
-    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    by_pull: dict[int, dict[datetime, NanoUsd]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     for (book, number, month), amount in balances.items():
         if book is Book.PULL and amount:
             on = by_pull[carried.get(number, number)]
-            on[month] = NanoUsd(on[month] + amount)
+            on[month.start] = NanoUsd(on[month.start] + amount)
     agent_runs: dict[int, int] = defaultdict(int)
     for number, runs in _agent_runs_by_pull(session, account_id, repository_id).items():
         agent_runs[carried.get(number, number)] += runs
@@ -197,7 +200,7 @@ def pull_spends(
             PullSpend(
                 number=pull.number,
                 agent_runs=agent_runs.get(pull.number, 0),
-                by_month=dict(by_pull.get(pull.number, {})),
+                spent=dict(by_pull.get(pull.number, {})),
                 closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
                 reverted_at=reverted.get(pull.number),

@@ -60,6 +60,7 @@ def save_pull(session: Session, key: PullKey, fact: PullFact, linked: Linked, no
             reverts_number=linked.reverts,
             reverts_shas=json.dumps(list(linked.reverts_shas)),
             reverts_only=linked.reverts_only,
+            lines_changed=fact.lines_changed,
             read_at_us=us(now),
         )
     )

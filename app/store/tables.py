@@ -66,6 +66,7 @@ class Pull(SQLModel, table=True):
     reverts_number: int | None = integer(default=None, nullable=True)  # the pull that this one reverts
     reverts_shas: str = long_text("[]")  # JSON: what its commits say to revert
     reverts_only: bool = False  # it has no other commits
+    lines_changed: int | None = integer(default=None, nullable=True)  # additions and deletions
     read_at_us: int = integer()
 
 
@@ -161,6 +162,7 @@ class WorkflowJob(SQLModel, table=True):
     run_created_at_us: int | None = integer(default=None, nullable=True)
     run_started_at_us: int | None = integer(default=None, nullable=True)
     run_state: str = "unread"  # "unread", "read", "gone" (GitHub answered 404)
+    run_conclusion: str | None = None  # of this attempt; NULL: it still went on, or GitHub did not tell
     state: str  # "opened", "closed", "missing"
     opened_at_us: int = integer()
     closed_at_us: int | None = integer(default=None, nullable=True)

@@ -35,6 +35,7 @@ from app.store.pulls import (
     save_pull,
 )
 from app.store.queue import Job, NewJob, enqueue, resettle_job
+from app.store.run_ends import ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
@@ -308,11 +309,11 @@ def _with_run_record(world: World, job: WorkflowJob) -> WorkflowJob:
         run = github.read_workflow_run(repository.owner, repository.name, job.run_id, job.run_attempt)
         with world.db.transaction() as session:
             job = session.get_one(WorkflowJob, job.id)
-            _keep_run_record(session, job, run)
+            _keep_run_record(world, session, job, run)
     return job
 
 
-def _keep_run_record(session: Session, job: WorkflowJob, run: WorkflowRunFact | None) -> None:
+def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: WorkflowRunFact | None) -> None:
     job.run_state = "read" if run else "gone"
     if run:
         job.run_head_sha = run.head_sha
@@ -322,5 +323,8 @@ def _keep_run_record(session: Session, job: WorkflowJob, run: WorkflowRunFact | 
         job.run_path = run.path
         job.run_created_at_us = us(run.created_at)
         job.run_started_at_us = us(run.started_at)
+        job.run_conclusion = run.conclusion
+        if run.status != "completed":
+            enqueue(session, ended_job(job, at=world.now()), world.now())
     session.add(job)
     session.flush()

@@ -6,6 +6,7 @@ Nothing is booked here. The figures are read from the books, so making a summary
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -13,13 +14,15 @@ from app.core.agent_accounts import AGENT_ACCOUNTS
 from app.core.config import Config, in_force
 from app.core.facts import PullState
 from app.core.ledger import Book
-from app.core.metrics import REVERT_WINDOW, MonthCost, PullSpend, month_cost
+from app.core.metrics import REVERT_WINDOW, PeriodCost, PullSpend, period_cost
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.outcomes import Refused
+from app.core.period import Period
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import summary, title
 from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth, SilentWorkflow
+from app.core.scope_metrics import measure
 from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
@@ -37,6 +40,7 @@ from app.store.costs import (
 )
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.queue import Job
+from app.store.shares import SharesOf, read_shares
 from app.store.surveys import surveys_of_month
 from app.store.tables import Effect, Pull, Repository
 from app.store.told_runs import NO_REPOSITORY
@@ -137,8 +141,12 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         usage = usage_of_pulls(session, account_id)
         lists = price_lists(session, account_id)
         surveys = surveys_of_month(session, account_id, month)
+        period = Period.of(month)
+        shares, pulls = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team))
     told = [each for each in books if _worth_telling(each, month)]
-    total = month_cost(month, [spend for each in books for _, spend in each.pulls], _loose(books), world.now())
+    total = period_cost(
+        Period.of(month), [spend for each in books for _, spend in each.pulls], _loose(books), world.now()
+    )
     surveyed = [each for found in surveys.values() for each in found]
     return MonthReport(
         account=installation.account_login if installation else "",
@@ -158,6 +166,7 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         recorded_workflows=sum(each.is_recorded for each in surveyed),
         silent_workflows=_silent([each.repository for each in books], surveys),
         unknown_workflows=sum(each.is_unknown for each in surveyed),
+        metrics=measure(period, shares, pulls, world.now()),
     )
 
 
@@ -216,12 +225,12 @@ def _silent(
     return tuple(sorted(found, key=lambda each: (-each.runs, each.repository, each.path)))
 
 
-def _loose(books: Iterable[RepositoryBooks]) -> dict[Month, NanoUsd]:
-    total: dict[Month, NanoUsd] = {}
+def _loose(books: Iterable[RepositoryBooks]) -> dict[datetime, NanoUsd]:
+    total: dict[datetime, NanoUsd] = {}
     for each in books:
         for by_month in each.loose.values():
             for month, amount in by_month.items():
-                total[month] = NanoUsd(total.get(month, 0) + amount)
+                total[month.start] = NanoUsd(total.get(month.start, 0) + amount)
     return total
 
 
@@ -232,13 +241,13 @@ def _worth_telling(each: RepositoryBooks, month: Month) -> bool:
 
 
 def _repository_month(each: RepositoryBooks, month: Month, world: World) -> RepositoryMonth:
-    cost = month_cost(month, [spend for _, spend in each.pulls], _loose([each]), world.now())
+    cost = period_cost(Period.of(month), [spend for _, spend in each.pulls], _loose([each]), world.now())
     public = each.repository.visibility == "public"
     figures = _figures(cost, [each], month)
     return RepositoryMonth(each.repository.name, public, figures, each.repository.repository_id)
 
 
-def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> MonthFigures:
+def _figures(cost: PeriodCost, books: list[RepositoryBooks], month: Month) -> MonthFigures:
     def in_month(book: Book) -> NanoUsd:
         return NanoUsd(sum(each.loose[book].get(month, 0) for each in books))
 
@@ -300,7 +309,7 @@ def _dearest(
         (each.repository, pull, spend)
         for each in books
         for pull, spend in each.pulls
-        if spend.agent_runs and (spend.closed_at in month or month in spend.by_month)
+        if spend.agent_runs and (spend.closed_at in month or month.start in spend.spent)
     ]
     found.sort(key=lambda item: (-item[2].lifetime, item[0].name, item[1].number))
     return [

@@ -94,7 +94,7 @@ class AgentRuns:
         except tuple(ANSWERS) as refused:
             await drain(request)
             answer = ANSWERS[type(refused)](refused)
-            self._counts.add(RECORDS, json.loads(answer.body)["code"])
+            self._counts.add(RECORDS, json.loads(bytes(answer.body))["code"])
             return answer
         except ClientDisconnect:
             return Response(status_code=400)

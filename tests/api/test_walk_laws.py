@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ def enter(session: Session, run: Run) -> None:
     at = sorted(us(call.month.start + timedelta(days=3)) for call in run.calls) or [us(MONTHS[0].start)]
     cost = sum(call.cost or 0 for call in run.calls)
     pulls = [(place.number, weight) for place, weight in run.places if place.book is Book.PULL]
-    counts = dict.fromkeys(
+    counts: dict[str, Any] = dict.fromkeys(
         ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
          "cache_write_other_tokens", "output_tokens", "reasoning_tokens"), 0,
     )  # fmt: skip

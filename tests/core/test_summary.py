@@ -12,8 +12,11 @@ from app.core.money import NanoUsd
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import LONGEST, summary, title
 from app.core.report.values import MonthReport, RepositoryMonth, SilentWorkflow
+from app.core.scope_metrics import measure
+from app.core.usage import Completeness, Tokens
 from tests.core.rendered import Page, harms
 from tests.core.report_samples import HOSTILE, dollars, figures, in_month, month, no_merge
+from tests.core.share_samples import IN_OCTOBER, PERIOD, october, share
 from tests.core.test_escape import hostile
 from tests.core.test_report import golden
 
@@ -41,6 +44,9 @@ MONTHS = {
         ),
         dearest=(in_month(1, "3", title=HOSTILE + " @everyone #12"),),
     ),
+    "month-outcomes": month(metrics=october(), provisional_until=None),
+    "month-outcomes-early": month(metrics=october(IN_OCTOBER)),
+    "month-outcomes-public": month(metrics=october(), money=False, public_issue=True),
     "month-public": month(money=False, public_issue=True, config_problems=(LINE_17,)),
     "month-public-money": month(public_issue=True),
     "month-no-merge": month(
@@ -196,3 +202,21 @@ def test_the_chart_sums_up_what_has_no_bar_of_its_own() -> None:
     assert text.count("1.00, ") == 10
     assert '"2 more"]' in text
     assert ", 2.01]" in text or ", 2.00]" in text
+
+
+def test_where_the_month_went_adds_up_to_its_spend() -> None:
+    text = summary(month(metrics=october()), MARK)
+    assert "**Token yield 43 %** (coverage 100 %) · 71 % of input from cache" in text
+    assert "Dead spend 49 % · retry tax 4 % · support 5 % of what counts" in text
+    rows = re.findall(
+        r"^\| (?:Merged|Support|Rev|Rej|Aban|Unattr|Super|Failed|Not)[^|]+ \| \$([\d.]+) \|", text, re.MULTILINE
+    )
+    assert sum(int(row.replace(".", "")) for row in rows) == 5310
+    assert "| **Total** | **$53.10** |  |" in text
+
+
+def test_too_little_known_usage_is_insufficient_and_no_number() -> None:
+    lost = [share(f"lost-{n}", None, 1, completeness=Completeness.MISSING) for n in range(3)]
+    found = measure(PERIOD, [share("run", None, 1, Tokens(output=5)), *lost], [], PERIOD.end)
+    text = summary(month(metrics=found), MARK)
+    assert "**Token yield**: insufficient, usage is known of 25 % only" in text

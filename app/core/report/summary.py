@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from app.core.money import dollars_text
-from app.core.report import coverage, month_tables
+from app.core.report import became, coverage, month_tables
 from app.core.report.comment import bullets, within
 from app.core.report.escape import code, codes, prose
 from app.core.report.month_tables import NO_MERGE, at_least
@@ -38,12 +38,13 @@ def title(report: MonthReport) -> str:
 
 def summary(report: MonthReport, marker: str) -> str:
     """The issue's Markdown with the hidden `marker` at its end; the same report gives the same text."""
-    parts = [_headline(report), _provisional(report), _mistakes(report), *_repositories(report), *_dearest(report)]
+    parts = [_headline(report), _provisional(report), _mistakes(report), *_repositories(report)]
+    parts += [*became.became(report), *_dearest(report)]
     parts += ["### What to know", bullets([*_to_know(report)])]
     if report.silent_workflows:
         parts += ["### Workflows that left no record", coverage.silent_table(report)]
     if report.money:
-        parts += [folded("What the figures mean", bullets(MEANING))]
+        parts += [folded("What the figures mean", bullets([*MEANING[:-1], *became.meaning(report), *MEANING[-1:]]))]
     parts += [f"<sub>{basis(report.money, report.discounted, report.own_prices, report.price_lists)}</sub>"]
     return within("\n\n".join(part for part in parts if part), marker, LONGEST)
 

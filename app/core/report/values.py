@@ -7,6 +7,7 @@ from decimal import Decimal
 from app.core.facts import PullState
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
+from app.core.scope_metrics import Metrics
 from app.core.usage import Completeness, Purpose, Tokens
 
 # ---- what is put on GitHub -----------------------------------------------------------------------------------
@@ -226,6 +227,7 @@ class MonthReport:
     recorded_workflows: int = 0  # workflow files with agent steps of which a job was recorded
     silent_workflows: tuple[SilentWorkflow, ...] = ()  # most runs first
     unknown_workflows: int = 0  # without a record, and nobody can say whether agents ran
+    metrics: Metrics | None = None  # of the whole account
 
     def names(self, public: bool) -> bool:
         """Whether a repository, public or not, may be named where the issue stands."""

@@ -158,7 +158,7 @@ TABLES = {
         locked flag, head_ref string, head_sha string, head_repository_id number?, base_ref string,
         author_id number, created_at_us number, closed_at_us number?, merged_at_us number?,
         merge_commit_sha string?, reverts_number number?, reverts_shas text,
-        reverts_only flag, read_at_us number
+        reverts_only flag, lines_changed number?, read_at_us number
     """,
     "pull_commit": """
         account_id number, repository_id number, number number, sha string | committed_at_us number
@@ -201,7 +201,7 @@ TABLES = {
         repository_properties text, job_name string, matrix string, pull_number number?, issue_number number?,
         commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
         run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
-        run_state string, state string, opened_at_us number, closed_at_us number?
+        run_state string, run_conclusion string?, state string, opened_at_us number, closed_at_us number?
     """,
 }
 INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [

@@ -1,0 +1,133 @@
+"""What became of every pull of an account, in one statement: as metrics need it. Reads only."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from app.core.metrics import PullFate
+from app.core.reverts import first_effective
+from app.core.stacks import Stacked, carriers
+from app.store.keys import instant
+
+PullId = tuple[int, int]  # repository id, number
+
+
+class RepositoryName(NamedTuple):
+    owner: str
+    name: str
+    default_branch: str
+
+
+NOWHERE = RepositoryName("", "", "")
+
+
+class _Row(NamedTuple):
+    """A row of PULLS."""
+
+    repository_id: int
+    number: int
+    head_ref: str
+    head_repository_id: int | None
+    base_ref: str
+    created_us: int
+    closed_us: int | None
+    merged_us: int | None
+    merge_commit_sha: str | None
+    reverts_number: int | None
+    reverts_shas: str
+    reverts_only: bool
+    lines_changed: int | None
+
+
+def repository_names(session: Session, account_id: int) -> dict[int, RepositoryName]:
+    """The account's repositories by id."""
+    rows = session.connection().execute(REPOSITORIES, {"account_id": account_id})
+    return {repository_id: RepositoryName(*name) for repository_id, *name in rows}
+
+
+def pull_fates(
+    session: Session, account_id: int, names: Mapping[int, RepositoryName], tracks: Callable[[str, str], bool]
+) -> tuple[list[PullFate], dict[PullId, PullFate]]:
+    """Every pull of the account; and for each pull the one that work for it counts for, which is another where it
+    merged into that one's branch.
+
+    `tracks(base branch, default branch)` tells whether a merge into a branch counts.
+    """
+    of_repository: dict[int, list[_Row]] = {}
+    for row in session.connection().execute(PULLS, {"account_id": account_id}):
+        of_repository.setdefault(row[0], []).append(_Row(*row))
+    fates: list[PullFate] = []
+    served: dict[PullId, PullFate] = {}
+    for repository_id, rows in of_repository.items():
+        default_branch = names.get(repository_id, NOWHERE).default_branch
+        tracked = {row.number: tracks(row.base_ref, default_branch) for row in rows}
+        reverted = _reverted(rows)
+        own = {row.number: _fate(row, reverted.get(row.number), tracked[row.number]) for row in rows}
+        last = carriers([_stacked(row, tracked[row.number]) for row in rows])
+        fates += own.values()
+        served |= {(repository_id, number): own[last.get(number, number)] for number in own}
+    return fates, served
+
+
+def _fate(row: _Row, reverted_at: datetime | None, tracked: bool) -> PullFate:
+    return PullFate(
+        repository_id=row.repository_id,
+        number=row.number,
+        closed_at=_instant(row.closed_us),
+        merged_at=_instant(row.merged_us),
+        reverted_at=reverted_at,
+        is_revert=row.reverts_number is not None or bool(row.reverts_only),
+        tracked=tracked,
+        lines_changed=row.lines_changed,
+    )
+
+
+def _stacked(row: _Row, tracked: bool) -> Stacked:
+    return Stacked(
+        row.number,
+        row.head_ref,
+        row.base_ref,
+        row.head_repository_id == row.repository_id,
+        instant(row.created_us),
+        _instant(row.closed_us),
+        _instant(row.merged_us),
+        tracked,
+    )
+
+
+def _reverted(rows: Sequence[_Row]) -> dict[int, datetime]:
+    """When each pull of a repository was reverted for good: by number, or by the commit that merged it."""
+    by: dict[int, list[int]] = {}
+    reverting = [row for row in rows if row.reverts_number is not None or row.reverts_shas != "[]"]
+    for row in reverting:
+        numbers = {row.reverts_number} if row.reverts_number is not None else set()
+        numbers |= _merged_as(rows, json.loads(row.reverts_shas))
+        for number in numbers - {row.number}:
+            by.setdefault(number, []).append(row.number)
+    times = {row.number: instant(row.merged_us) for row in reverting if row.merged_us is not None}
+    return first_effective(by, times)
+
+
+def _merged_as(rows: Iterable[_Row], shas: Sequence[str]) -> set[int]:
+    """The pulls that were merged by these commits; shas may be cut."""
+    if not shas:
+        return set()
+    return {row.number for row in rows if row.merge_commit_sha and row.merge_commit_sha.startswith(tuple(shas))}
+
+
+def _instant(at_us: int | None) -> datetime | None:
+    return None if at_us is None else instant(at_us)
+
+
+REPOSITORIES = text("""
+    SELECT repository_id, owner, name, default_branch FROM repository WHERE account_id = :account_id
+""")
+PULLS = text("""
+    SELECT repository_id, number, head_ref, head_repository_id, base_ref, created_at_us, closed_at_us, merged_at_us,
+           merge_commit_sha, reverts_number, reverts_shas, reverts_only, lines_changed
+    FROM pull WHERE account_id = :account_id ORDER BY repository_id, number
+""")

@@ -1,0 +1,275 @@
+"""Shares and pulls as metrics need them, read in a fixed number of statements whatever their number. Reads only."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from app.core.ledger import Book
+from app.core.metrics import PullFate
+from app.core.money import ZERO, NanoUsd
+from app.core.month import Month
+from app.core.period import Period
+from app.core.share_parts import Grain, parted, pieces_by_model
+from app.core.shares import Piece, Share
+from app.core.usage import Completeness, Purpose, Tokens
+from app.core.workflow_lines import own_workflow
+from app.store.keys import instant, us
+from app.store.pull_fates import NOWHERE, PullId, RepositoryName, pull_fates, repository_names
+
+DAY_US = 86_400_000_000
+CLOCK_SKEW_US = 300_000_000  # as in matching: a commit that was made before the run is not the run's
+FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_failure"})
+NO_PULL: PullId = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SharesOf:
+    """What to read. `tracks(base branch, default branch)`, `has_team(tag, repository name)`: the configuration's word.
+
+    `periods` are those that will be asked of what is read, in order; `by_model` parts the shares by model too.
+    """
+
+    account_id: int
+    periods: Sequence[Period]
+    tracks: Callable[[str, str], bool]
+    has_team: Callable[[str, str], bool]
+    by_model: bool = False
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        start, end = min(each.start for each in self.periods), max(each.end for each in self.periods)
+        return {"account_id": self.account_id, "start": us(start), "end": us(end), "skew": CLOCK_SKEW_US}
+
+
+def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[PullFate]]:
+    """The shares that the figures of these periods are made of, and every pull of the account.
+
+    They are those of agent runs that used something in the periods, and of what is tied to pulls that were not closed
+    when the periods began: lifetime costs reach back.
+    """
+    names = repository_names(session, asked.account_id)
+    fates, served = pull_fates(session, asked.account_id, names, asked.tracks)
+    books = _Books(_amounts(session, asked), _ties(session, asked), _grains(session, asked))
+    kept = _one_column(session, KEPT, asked)
+    retried = _last_attempts(session, asked)
+    shares: list[Share] = []
+    for row in session.connection().execute(RUNS, asked.bounds):
+        run = _Run(*row)
+        common = _common(run, names, asked, retried, kept)
+        shares += [
+            Share(pull=served.get(pull), pieces=pieces, model=model, **common)
+            for pull, by_model in books.places(run).items()
+            for model, pieces in by_model.items()
+        ]
+    return shares, fates
+
+
+class _Run(NamedTuple):
+    """A row of RUNS."""
+
+    id: str
+    repository_id: int
+    agent: str
+    team: str
+    purpose: str
+    completeness: str
+    began_us: int
+    tied_pulls: str
+    unpriced_calls: int
+    cost: int
+    models: str
+    input: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    cache_write_other: int
+    output: int
+    reasoning: int
+    job_id: str
+    issuer: str
+    run_id: int
+    run_attempt: int
+    job_name: str
+    matrix: str
+    workflow: str
+    workflow_ref: str
+    conclusion: str | None
+    waits_since_us: int
+
+    @property
+    def leg(self) -> tuple[str, int, int, str, str]:
+        return self.issuer, self.repository_id, self.run_id, self.job_name, self.matrix
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What agent runs cost and used, by id: amounts by pull and month, weights by pull, grains where they matter."""
+
+    amounts: Mapping[str, Mapping[PullId, Mapping[Month, NanoUsd]]]
+    ties: Mapping[str, Mapping[PullId, int]]
+    grains: Mapping[str, Sequence[Grain]]
+
+    def places(self, run: _Run) -> dict[PullId, dict[str, tuple[Piece, ...]]]:
+        """By pull, or NO_PULL: the pieces of a share by model."""
+        amounts, ties = self.amounts.get(run.id, {}), self.ties.get(run.id) or {NO_PULL: 1}
+        grains = self.grains.get(run.id) or [_whole(run)]
+        pulls = [*ties, *sorted(amounts.keys() - ties.keys())]
+        weights = [ties.get(pull, 0) for pull in pulls]
+        tokens = zip(*(parted(grain.tokens, weights) for grain in grains), strict=True)
+        return {
+            pull: pieces_by_model(grains, own, amounts.get(pull, {})) for pull, own in zip(pulls, tokens, strict=True)
+        }
+
+
+def _whole(run: _Run) -> Grain:
+    tokens = Tokens(
+        run.input, run.cache_read, run.cache_write_5m, run.cache_write_1h, run.cache_write_other, run.output,
+        run.reasoning,
+    )  # fmt: skip
+    return Grain(instant(run.began_us), _only_model(run.models), NanoUsd(run.cost), tokens)
+
+
+def _only_model(models: str) -> str:
+    """Of shares by model, those of several models have grains."""
+    found = json.loads(models)
+    return str(found[0]) if len(found) == 1 else ""
+
+
+def _common(
+    run: _Run,
+    names: Mapping[int, RepositoryName],
+    asked: SharesOf,
+    last_attempts: Mapping[tuple[Any, ...], int],
+    kept: set[str],
+) -> dict[str, Any]:
+    owner, name, _ = names.get(run.repository_id, NOWHERE)
+    return {
+        "agent_run_id": run.id,
+        "repository_id": run.repository_id,
+        "began_at": instant(run.began_us),
+        "waits_since": instant(run.waits_since_us),
+        "purpose": Purpose(run.purpose),
+        "completeness": Completeness(run.completeness),
+        "tied": run.tied_pulls != "[]",
+        "attempt": run.run_attempt,
+        "retried": last_attempts.get(run.leg, 0) > run.run_attempt,
+        "failed": run.conclusion in FAILED,
+        "kept": run.job_id in kept,
+        "agent": run.agent,
+        "team": run.team if asked.has_team(run.team, name) else "",
+        "workflow": own_workflow(run.workflow_ref, f"{owner}/{name}") or run.workflow,
+        "unpriced_calls": run.unpriced_calls,
+    }
+
+
+def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[Month, NanoUsd]]]:
+    """What of each agent run's cost sits on each pull, by charge month; NO_PULL for the books without a pull."""
+    found: dict[str, dict[PullId, dict[Month, NanoUsd]]] = {}
+    months: dict[int, Month] = {}
+    for agent_run_id, book, repository_id, number, yyyymm, amount in session.connection().execute(
+        AMOUNTS, asked.bounds
+    ):
+        month = months.setdefault(yyyymm, Month.from_int(yyyymm))
+        place = (repository_id, number) if book == Book.PULL.value else NO_PULL
+        by_month = found.setdefault(agent_run_id, {}).setdefault(place, {})
+        by_month[month] = NanoUsd(by_month.get(month, ZERO) + int(amount))
+    return found
+
+
+def _ties(session: Session, asked: SharesOf) -> dict[str, dict[PullId, int]]:
+    found: dict[str, dict[PullId, int]] = {}
+    for agent_run_id, repository_id, number, weight in session.connection().execute(TIES, asked.bounds):
+        found.setdefault(agent_run_id, {})[repository_id, number] = weight
+    return found
+
+
+def _grains(session: Session, asked: SharesOf) -> dict[str, list[Grain]]:
+    """Calls by day and model: of agent runs across a bound of a period, and of all where models are asked for."""
+    found: dict[str, list[Grain]] = {}
+    bounds = {f"cut{n}": us(cut) for n, cut in enumerate(sorted({at for each in asked.periods for at in _ends(each)}))}
+    across = " OR ".join(f"(started_at_us < :{name} AND ended_at_us >= :{name})" for name in bounds)
+    several = " OR models LIKE '%\", \"%'" if asked.by_model else ""
+    statement = text(GRAINS.format(wanted=WANTED, chosen=f"({across}{several})"))
+    for agent_run_id, model, day, cost, *tokens in session.connection().execute(statement, asked.bounds | bounds):
+        grain = Grain(
+            instant(int(day) * DAY_US), model if asked.by_model else "", NanoUsd(int(cost)), Tokens(*map(int, tokens))
+        )
+        found.setdefault(agent_run_id, []).append(grain)
+    return found
+
+
+def _ends(period: Period) -> tuple[datetime, datetime]:
+    return period.start, period.end
+
+
+def _last_attempts(session: Session, asked: SharesOf) -> dict[tuple[Any, ...], int]:
+    """The last attempt of each job and matrix leg that has several."""
+    rows = session.connection().execute(ATTEMPTS, {"account_id": asked.account_id})
+    return {tuple(leg): last for *leg, last in rows}
+
+
+def _one_column(session: Session, statement: Any, asked: SharesOf) -> set[str]:
+    bounds = {"account_id": asked.account_id, "skew": CLOCK_SKEW_US}
+    return {row[0] for row in session.connection().execute(statement, bounds)}
+
+
+# Agent runs at work in the periods, and those tied to pulls that were not closed when the first one began.
+WANTED = """
+    SELECT id FROM agent_run
+    WHERE account_id = :account_id AND ended_at_us >= :start AND started_at_us < :end
+    UNION
+    SELECT tie.agent_run_id FROM tie JOIN pull ON pull.account_id = tie.account_id
+        AND pull.repository_id = tie.repository_id AND pull.number = tie.number
+    WHERE tie.account_id = :account_id AND (pull.closed_at_us IS NULL OR pull.closed_at_us >= :start)
+"""
+RUNS = text(f"""
+    SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.purpose,
+           agent_run.completeness, agent_run.started_at_us, agent_run.tied_pulls, agent_run.unpriced_calls,
+           agent_run.cost_nano_usd, agent_run.models, agent_run.input_tokens, agent_run.cache_read_tokens,
+           agent_run.cache_write_5m_tokens, agent_run.cache_write_1h_tokens, agent_run.cache_write_other_tokens,
+           agent_run.output_tokens, agent_run.reasoning_tokens, job.id, job.issuer, job.run_id, job.run_attempt,
+           job.job_name, job.matrix, job.workflow, job.workflow_ref, job.run_conclusion,
+           COALESCE(job.run_started_at_us, job.started_at_us)
+    FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
+    WHERE agent_run.account_id = :account_id AND job.account_id = :account_id AND agent_run.id IN ({WANTED})
+    ORDER BY agent_run.id
+""")  # noqa: S608 - our own text
+AMOUNTS = text(f"""
+    SELECT agent_run_id, book, repository_id, number, month, SUM(amount_nano_usd) FROM ledger_entry
+    WHERE account_id = :account_id AND book <> 'usage' AND agent_run_id IN ({WANTED})
+    GROUP BY agent_run_id, book, repository_id, number, month HAVING SUM(amount_nano_usd) <> 0
+""")  # noqa: S608
+TIES = text(f"""
+    SELECT agent_run_id, repository_id, number, weight FROM tie
+    WHERE account_id = :account_id AND agent_run_id IN ({WANTED}) ORDER BY agent_run_id, repository_id, number
+""")  # noqa: S608
+GRAINS = """
+    SELECT agent_run_id, model, at_us / 86400000000, SUM(COALESCE(cost_nano_usd, 0)), SUM(input_tokens),
+           SUM(cache_read_tokens), SUM(cache_write_5m_tokens), SUM(cache_write_1h_tokens),
+           SUM(cache_write_other_tokens), SUM(output_tokens), SUM(reasoning_tokens)
+    FROM model_call WHERE account_id = :account_id AND agent_run_id IN (
+        SELECT id FROM agent_run WHERE account_id = :account_id AND {chosen} AND id IN ({wanted}))
+    GROUP BY agent_run_id, model, at_us / 86400000000 ORDER BY agent_run_id, at_us / 86400000000, model
+"""
+ATTEMPTS = text("""
+    SELECT issuer, repository_id, run_id, job_name, matrix, MAX(run_attempt) FROM workflow_job
+    WHERE account_id = :account_id AND run_id > 0
+    GROUP BY issuer, repository_id, run_id, job_name, matrix HAVING MAX(run_attempt) > MIN(run_attempt)
+""")
+# A branch that a job only checked out is new on its runner too, but its commits are older than the run.
+KEPT = text("""
+    SELECT DISTINCT commit_made.workflow_job_id
+    FROM commit_made
+    JOIN workflow_job AS job ON job.id = commit_made.workflow_job_id
+    JOIN pull_commit ON pull_commit.account_id = commit_made.account_id
+        AND pull_commit.repository_id = commit_made.repository_id AND pull_commit.sha = commit_made.sha
+    JOIN pull ON pull.account_id = pull_commit.account_id AND pull.repository_id = pull_commit.repository_id
+        AND pull.number = pull_commit.number
+    WHERE commit_made.account_id = :account_id AND pull.state IN ('open', 'merged')
+        AND pull_commit.committed_at_us >= COALESCE(job.run_started_at_us, job.started_at_us) - :skew
+""")
