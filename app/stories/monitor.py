@@ -14,9 +14,7 @@ def operation(world: World, counted: Mapping[str, Mapping[str, int]]) -> list[Me
     """How the work goes, over all accounts. `counted`: of this process, by metric and outcome."""
     with world.db.reading() as session:
         kinds, allowed = jobs_by_kind(session, world.now()), limits(session, world.now())
-    remaining: tuple[tuple[Mapping[str, str], int], ...] = (
-        () if allowed.least_remaining is None else (({}, allowed.least_remaining),)
-    )
+    remaining = allowed.least_remaining
     return [
         _by_kind("jobs_waiting", "Jobs that wait, those of later included", ((k.kind, k.waiting) for k in kinds)),
         _by_kind("jobs_due", "Jobs that wait and could be done now", ((k.kind, k.due) for k in kinds)),
@@ -28,7 +26,7 @@ def operation(world: World, counted: Mapping[str, Mapping[str, int]]) -> list[Me
         *(_by_outcome(name, outcomes) for name, outcomes in counted.items()),
         Metric(
             "mergemeter_github_requests_remaining", "gauge", "Of the account with the fewest left, when last told",
-            remaining,
+            () if remaining is None else (({}, remaining),),
         ),
         Metric(
             "mergemeter_github_accounts_blocked", "gauge", "Accounts for which GitHub's limits make us wait",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import Scene
 from tests.api.reader import Reader, nano
 from tests.stories.stage import CALL_NANO_USD
@@ -127,3 +129,13 @@ def test_an_unchanged_answer_is_not_sent_again(sqlite_scene: Scene) -> None:
         again = reader.ask(path, If_None_Match=first.headers["etag"])
         assert (again.status, again.content) == (304, {})
         assert reader.ask(path, If_None_Match='"another"').status == 200
+
+
+@pytest.mark.parametrize("by", ["organisation", "repository", "team", "workflow", "agent", "model", "purpose"])
+def test_the_scopes_of_every_kind_sum_to_the_month(sqlite_scene: Scene, by: str) -> None:
+    reader = sqlite_scene.reader
+    told = list(reader.pages(f"{OCTOBER}/metrics?by={by}&limit=1", "scopes"))
+    assert sum(nano(each["spend"]) for each in told) == 11 * CALL_NANO_USD
+    for each in told:
+        assert nano(each["dead_total"]) == sum(nano(amount) for amount in each["dead"].values())
+        assert nano(each["spend"]) == sum(nano(part["cost"]) for part in each["yields"]["classes"].values())

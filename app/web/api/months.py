@@ -33,6 +33,7 @@ def month(asked: Asked) -> Json:
         "_links": {
             "self": link(path),
             "next": shapes.next_link(cursor, path, limit=asked.most),
+            "metrics": link(f"{path}/metrics"),
             "shares": link("/v1/shares.csv", month=of),
             "repositories": link("/v1/repositories"),
         },

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.month import Month
+from app.core.shares import Dimension
 
 LARGEST_ID = 10**18 - 1
 MOST_AT_ONCE = 200
@@ -56,10 +57,14 @@ CURSOR = "Where to go on: `next` of the page before. Its form may change"
 QUERY = {
     "month": Parameter("A month in UTC, as 2026-10", MONTH, PATH["month"].pattern, Month.parse, required=True),
     "repository_id": _integer("One repository", 0, LARGEST_ID),
+    "by": Parameter(
+        "What scopes are told apart by", {"type": "string", "enum": [*Dimension], "default": "organisation"}, "[a-z]+",
+        Dimension,
+    ),
     "limit": _integer("How many at most", 1, MOST_AT_ONCE, default=USUAL),
     "cursor": Parameter(CURSOR, {"type": "string", "pattern": "^[0-9]{1,18}$"}, r"[0-9]{1,18}", int),
     "run_cursor": Parameter(CURSOR, RUN_ID, r"[0-9a-f]{32}", str),
-}
+}  # fmt: skip
 
 
 def wire_name(name: str) -> str:

@@ -5,6 +5,9 @@ Money is exact twice. Null means that nobody knows, or that there is no such thi
 
 from typing import Any
 
+from app.core.shares import Dimension
+from app.core.yields import Dead, ShareClass
+
 Schema = dict[str, Any]
 
 
@@ -47,6 +50,7 @@ MONTH: Schema = {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"}
 CURSOR = maybe(TEXT)
 MONEY = maybe(ref("Money"))
 LINK = ref("Link")
+RATIO = maybe({"type": "string", "pattern": r"^[01]\.[0-9]{6}$"})
 PULL_STATE: Schema = {"type": "string", "enum": ["open", "closed", "merged"]}
 RECORD: Schema = {"type": "string", "enum": ["complete", "lower_bound", "estimated", "missing"]}
 BOOK: Schema = {"type": "string", "enum": ["pull", "unattributed", "abandoned", "overhead"]}
@@ -97,8 +101,24 @@ SCHEMAS: dict[str, Schema] = {
             )
         ),
         price_lists=many(TEXT), discounted=TRUTH, own_prices=TRUTH, next=CURSOR,
-        _links=links(self=LINK, next=maybe(LINK), shares=LINK, repositories=LINK),
+        _links=links(self=LINK, next=maybe(LINK), metrics=LINK, shares=LINK, repositories=LINK),
     ),
+    "Metrics": one(
+        month=MONTH, by={"type": "string", "enum": [*Dimension]}, scopes=many(ref("Scope")), next=CURSOR,
+        _links=links(self=LINK, next=maybe(LINK), month=LINK),
+    ),
+    "Scope": one(
+        key=TEXT, provisional=TRUTH, spend=MONEY, released=MONEY, period=MONEY, cohort=MONEY, direct=MONEY,
+        load_factor=maybe(TEXT), merged_pulls=COUNT, agent_pulls_merged=COUNT, survived=COUNT, agent_runs=COUNT,
+        unpriced_calls=COUNT, tokens=ref("Tokens"), dead=one(**{each.value: MONEY for each in Dead}), dead_total=MONEY,
+        yields=one(
+            coverage=RATIO, insufficient=TRUTH, generated=RATIO, consumed=RATIO, cost=RATIO,
+            classes=one(**{each.value: ref("ClassOfWork") for each in ShareClass}),
+        ),
+        cache_read_share=RATIO, retry_tax=RATIO, support_share=RATIO,
+        by_size=many(one(band=TEXT, pulls=COUNT, median=MONEY, p90=MONEY)),
+    ),
+    "ClassOfWork": one(agent_runs=COUNT, output_tokens=COUNT, tokens=COUNT, cost=MONEY),
     "Repositories": one(
         repositories=many(
             whole(

@@ -4,13 +4,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.web.api import months, pulls, repositories, runs, shares
+from app.web.api import metrics, months, pulls, repositories, runs, shares
 from app.web.api.description import description
 from app.web.api.door import route_of
 from app.world import World
 
 OPERATIONS = (
-    *months.OPERATIONS, *repositories.OPERATIONS, *pulls.OPERATIONS, *runs.OPERATIONS, *shares.OPERATIONS,
+    *months.OPERATIONS, *metrics.OPERATIONS, *repositories.OPERATIONS, *pulls.OPERATIONS,
+    *runs.OPERATIONS, *shares.OPERATIONS,
 )  # fmt: skip
 DESCRIPTION = "/v1/openapi.json"
 
