@@ -438,7 +438,7 @@ class Effect(SQLModel, table=True):
     """Something of ours on GitHub: written as an intent first, then with its id and what it says."""
 
     account_id: int = key_integer()
-    key: str = Field(primary_key=True)  # "check:<repo>:<n>:<sha>", "comment:<repo>:<n>", "summary:<yyyymm>" …
+    key: str = Field(primary_key=True)  # "check:<repo>:<n>:<sha>", "comment:<repo>:<n>", "answer:<repo>:<comment>" …
     github_id: int | None = integer(default=None, nullable=True)
     location: str = ""  # "owner/name#5", for people
     body_sha256: str = ""
