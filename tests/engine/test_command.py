@@ -198,3 +198,16 @@ def test_dead_deliveries_are_listed_shown_and_revived(sqlite_url: str) -> None:
     assert rows(database, "SELECT next_at_us IS NOT NULL FROM lane") == [(1,)]
     assert run(sqlite_url, "inbox", "list").stdout == ""
     database.close()
+
+
+def test_waste_is_told_for_each_account_or_said_to_be_none(sqlite_url: str) -> None:
+    migrate(sqlite_url)
+    assert run(sqlite_url, "waste", "--month", "October").returncode == 2
+    assert run(sqlite_url, "waste").returncode == 1
+    with closing(Database(sqlite_url)) as database, database.transaction() as session:
+        session.add(an_installation())
+    done = run(sqlite_url, "waste", "--month", "2026-10")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        ["account 100, 2026-10", "No waste was found in the agent runs of this period."],
+    )
