@@ -200,7 +200,6 @@ def test_dead_deliveries_are_listed_shown_and_revived(sqlite_url: str) -> None:
     database.close()
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("options", "scope"), [([], "ingest"), (["--scope", "read"], "read"), (["--scope", "metrics"], "metrics")]
 )
@@ -220,7 +219,8 @@ def test_a_token_is_made_for_one_scope_and_listed_without_its_secret(
     assert made.stdout.strip() not in listed.stdout
     database.close()
     assert run(sqlite_url, "token", "add", "--account", "acme", "--name", "x", "--scope", "all").returncode == 2
-=======
+
+
 def test_waste_is_told_for_each_account_or_said_to_be_none(sqlite_url: str) -> None:
     migrate(sqlite_url)
     assert run(sqlite_url, "waste", "--month", "October").returncode == 2
@@ -232,4 +232,3 @@ def test_waste_is_told_for_each_account_or_said_to_be_none(sqlite_url: str) -> N
         0,
         ["account 100, 2026-10", "No waste was found in the agent runs of this period."],
     )
->>>>>>> metrics
