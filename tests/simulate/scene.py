@@ -7,7 +7,6 @@ from typing import Any
 
 from app.oidc.claims import claims_of, read_claims
 from app.sandbox import events, pulls
-from app.sandbox.actions import rerun as start_next_attempt
 from app.sandbox.commits import add_commit, edited, tree_of
 from app.sandbox.state import Hub, Pull, Repository
 from tests.simulate.github import SimulatedGitHub, Steered
