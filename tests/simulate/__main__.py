@@ -1,6 +1,8 @@
 """`python -m tests.simulate`: play a world, print the table by case and the figures."""
 
 import argparse
+import hashlib
+import json
 import sys
 import tempfile
 import time
@@ -28,11 +30,15 @@ def main() -> None:
         "anywhere, doubled, the same dropped": Manner(seed=2, anywhere=True, dropped=asked.dropped),
     }
     told: dict[str, dict[str, tuple[object, ...]]] = {}
-    for name, manner in list(manners.items())[: asked.orders]:
+    for name, manner in list(manners.items())[asked.first : asked.first + asked.orders]:
         result, told[name] = play(name, asked, size, manner)
         say(table(result))
         for mistake in result.mistakes[: asked.show]:
             say(f"  {mistake}")
+        digest = hashlib.sha256(json.dumps(sorted(told[name].items())).encode()).hexdigest()
+        say(f"books: {digest[:16]}")
+        if asked.books:
+            Path(asked.books).write_text(json.dumps(sorted(told[name].items())), encoding="utf-8")
     if len(told) > 1:
         first, second = told.values()
         differing = sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
@@ -58,7 +64,7 @@ def play(
     took_s = time.monotonic() - began
     say(f"\n{name}: seed {asked.seed}, {size.repositories} repositories, {world.pulls} pulls, "
         f"{len(world.truth.agent_runs)} agent runs; {told.deliveries} deliveries ({told.doubles} of them twice, "
-        f"{told.drops} dropped), {told.records} records, {told.requests} requests to GitHub; {took_s:.0f} s\n")  # fmt: skip
+        f"{told.drops} dropped), {told.records} records, {told.requests} requests; {took_s:.0f} s\n")  # fmt: skip
     return result, found
 
 
@@ -88,6 +94,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dropped", type=float, default=0.05, help="which part of the deliveries never comes")
     parser.add_argument("--orders", type=int, default=2, choices=[1, 2])
+    parser.add_argument("--first", type=int, default=0, choices=[0, 1], help="which order comes first")
+    parser.add_argument("--books", default="", help="a file for what the books say in the end")
     parser.add_argument("--only", default="", help="cases with these words in their name")
     parser.add_argument("--show", type=int, default=20, help="so many mistakes, one by one")
     parser.add_argument("--database", default="", help="an empty database; SQLite in a temporary folder otherwise")

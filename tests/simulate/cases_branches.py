@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.sandbox import pulls
+from app.sandbox.commits import merge_commit as commit_of_merge
 from tests.simulate.cases import case
 from tests.simulate.scene import Scene, minutes
 
@@ -212,7 +212,7 @@ def merge_queue(s: Scene) -> Iterator[float]:
         s.announce(number, "enqueued")
         queue = f"gh-readonly-queue/{default}/pr-{number}-{tip}"
         with s.hub.lock:
-            tip = s.repository.branches[queue] = pulls.commits.merge_commit(
+            tip = s.repository.branches[queue] = commit_of_merge(
                 s.hub, tip, s.pull(number).head_sha, f"Merge pull request #{number}", s.pull(number).issue.author
             )
         group = numbers[: place + 1]

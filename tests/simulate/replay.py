@@ -8,6 +8,7 @@ import heapq
 import json
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from random import Random
 from sqlalchemy import event
 
 from app.core.events import route
+from app.core.outcomes import Refused
 from app.core.pricing import PriceList
 from app.github.app import GitHubApp
 from app.sandbox.state import Delivery
@@ -27,9 +29,10 @@ from app.store.compressed import compressed
 from app.store.database import Database
 from app.store.inbox import Delivery as Kept
 from app.store.inbox import keep
+from app.store.queue import Job
 from app.stories.record import RecordRefusedError, admit, prepare, record
 from app.timetable import entries, stories
-from app.worker import Worker
+from app.worker import Story, Worker
 from app.world import World as AppWorld
 from tests.simulate.github import URL, Wire
 from tests.simulate.truth import Report
@@ -41,6 +44,8 @@ DAY = timedelta(days=1)
 FIRED_EVERY = DAY
 SETTLED_AFTER = 16 * DAY  # what has no pull by then is abandoned
 REFUSALS = 3
+UNSEEN_S = 2 * 86_400.0  # what stands on pulls is not played: what would be put there is folded into little
+LOOPS = 25  # the same job so often at one instant asks for itself for ever
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Told:
     records: int = 0
     refused: dict[str, str] = field(default_factory=dict)  # session → code
     requests: int = 0
+    loops: set[str] = field(default_factory=set)  # workflow jobs (or other things) whose job asked for itself for ever
 
 
 @cache
@@ -87,11 +93,12 @@ class Replay:
         app = world.github.app
         settings = Settings(
             app_id=app["app_id"], public_url=AUDIENCE, oidc_audience=AUDIENCE, github_api_url=URL,
-            debounce_s=0, write_spacing_s=0, create_spacing_s=0,
+            debounce_s=UNSEEN_S, write_spacing_s=0, create_spacing_s=0,
         )  # fmt: skip
         github = GitHubApp(app["app_id"], app["private_key"], URL, transport=self.wire)
         self.app = AppWorld(settings, database, github, prices(), world.github.now)
-        played = {kind: story for kind, story in stories().items() if kind not in NOT_PLAYED}
+        self._repeats: Counter[tuple[str, str]] = Counter()
+        played = {kind: self._bounded(story) for kind, story in stories().items() if kind not in NOT_PLAYED}
         self.worker = Worker(
             self.app,
             played | dict.fromkeys(NOT_PLAYED, lambda _job, _world: None),
@@ -162,6 +169,19 @@ class Replay:
             return False
         return Random(f"loss {self.manner.loss_seed} {delivery.guid}").random() < self.manner.dropped
 
+    def _bounded(self, story: Story) -> Story:
+        """The story, but for a job that would be done for ever at the same instant: it ends as a dead one."""
+
+        def told(job: Job, app: AppWorld) -> None:
+            what = str(job.args.get("workflow_job_id", job.args))
+            self._repeats[job.kind, f"{job.lane} {what}"] += 1
+            if self._repeats[job.kind, f"{job.lane} {what}"] > LOOPS:
+                self.told.loops.add(what)
+                raise Refused(403, "done too often at one instant")
+            story(job, app)
+
+        return told
+
     # ---- telling ---------------------------------------------------------------------------------------------------
 
     def _tell_some(self) -> None:
@@ -171,7 +191,7 @@ class Replay:
         if not self.world.over:
             until = max(first, min(until, self.world.next_at - timedelta(seconds=1)))
         self.world.github.set_time(max(first, self.world.github.now()))
-        some = []
+        some: list[tuple[datetime, int, Delivery | Report, int]] = []
         while self._due and self._due[0][0] <= until and len(some) < 40:
             some.append(heapq.heappop(self._due))
         if not self.manner.in_order:
@@ -226,6 +246,7 @@ class Replay:
             self.worker._next_slot = None
             self.worker._fire()
             self._fire_at = self.app.now() + FIRED_EVERY
+        self._repeats.clear()
         self.worker.drain()
         # What was redelivered meanwhile comes like everything else.
         self._plan(self.world.heard())

@@ -3,12 +3,14 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 
 from app.store.database import Database
+from app.store.pulls import reversals_of
 from tests.simulate.replay import Told
-from tests.simulate.truth import NONE, AgentRunTruth, Pulls
+from tests.simulate.truth import AgentRunTruth, Pulls
 from tests.simulate.world import World
 
 COLUMNS = ("right", "wrong", "missed", "undecidable", "other level", "refused")
@@ -24,6 +26,7 @@ class Found:
     ties: Pulls
     tied: tuple[int, ...]
     sits: tuple[tuple[str, int, int], ...]
+    workflow_job_id: str = ""
 
     @property
     def pulls(self) -> Pulls:
@@ -75,7 +78,8 @@ class Score:
 
     def failing(self) -> set[str]:
         """The cases that did not come out as they should."""
-        of_runs = {case for case, counts in self.by_case.items() if counts["wrong"] or counts["missed"]}
+        bad = ("wrong", "missed", "for ever", "no record")
+        of_runs = {case for case, counts in self.by_case.items() if any(counts[kind] for kind in bad)}
         return of_runs | {case for case, counts in self.reverts_by_case.items() if counts["wrong"] or counts["missed"]}
 
 
@@ -91,6 +95,9 @@ def score(world: World, database: Database, told: Told) -> Score:
             result.mistakes.append(Mistake(kind, truth, made))
         if made is None:
             continue
+        if made.workflow_job_id in told.loops:
+            result.by_case[truth.case]["for ever"] += 1
+            result.mistakes.append(Mistake("a job that asks for itself for ever", truth, made))
         if kind == "right" and made.evidence not in truth.levels.split():
             result.by_case[truth.case]["other level"] += 1
             result.mistakes.append(Mistake("other level", truth, made))
@@ -125,10 +132,10 @@ def findings(database: Database) -> dict[str, Found]:
     for agent_run_id, book, number, amount in _rows(database, query):
         if amount:
             sits[agent_run_id].append((str(book), int(number), int(amount)))
-    query = "SELECT id, session, evidence, evidence_note, tied_pulls FROM agent_run"
+    query = "SELECT id, session, evidence, evidence_note, tied_pulls, workflow_job_id FROM agent_run"
     return {
-        session: Found(evidence, note, frozenset(ties[key]), tuple(json.loads(tied)), tuple(sits[key]))
-        for key, session, evidence, note, tied in _rows(database, query)
+        session: Found(evidence, note, frozenset(ties[key]), tuple(json.loads(tied)), tuple(sits[key]), job)
+        for key, session, evidence, note, tied, job in _rows(database, query)
     }
 
 
@@ -165,18 +172,27 @@ def _conserved(result: Score, world: World, database: Database, found: dict[str,
 
 
 def _reverts(result: Score, world: World, database: Database) -> None:
-    query = "SELECT repository_id, number, reverts_number FROM pull WHERE reverts_number IS NOT NULL"
-    told = {(int(repository), int(number)): int(reverts) for repository, number, reverts in _rows(database, query)}
+    """Which pull reverts which, and which are reverted in the end, as the App's own reader tells."""
+    told: set[tuple[int, int, int]] = set()
+    for_good: set[tuple[int, int]] = set()
+    for account, repository in _rows(database, "SELECT DISTINCT account_id, repository_id FROM pull"):
+        with database.reading() as session:
+            found = reversals_of(session, int(account), int(repository))
+        told |= {(int(repository), by, number) for number, reverting in found.by.items() for by in reverting}
+        for_good |= {(int(repository), number) for number in found.for_good()}
+    known = [truth for truth in world.truth.reverts if truth.known]
+    undone = {(truth.repository_id, truth.reverts) for truth in known}
+    wanted = {(one.repository_id, one.reverts) for one in known if (one.repository_id, one.number) not in undone}
+    result.reverts["reverted in the end"] = len(for_good & wanted)
+    result.reverts["wrongly reverted or not"] = len(for_good ^ wanted)
     for truth in world.truth.reverts:
-        made = told.pop((truth.repository_id, truth.number), None)
-        if made is None:
-            kind = "missed" if truth.known else "undecidable"
-        else:
-            kind = "right" if made == truth.reverts else "wrong"
+        link = truth.repository_id, truth.number, truth.reverts
+        kind = "right" if link in told else "missed" if truth.known else "undecidable"
+        told.discard(link)
         result.reverts[kind] += 1
         result.reverts_by_case[truth.case][kind] += 1
     result.reverts["wrong"] += len(told)
-    result.broken += [f"{where} is no revert" for where in told]
+    result.broken += [f"#{by} does not revert #{number} in {repository}" for repository, by, number in told]
 
 
 def _states(result: Score, world: World, database: Database) -> None:
@@ -204,9 +220,6 @@ def table(result: Score) -> str:
     return "\n".join(lines)
 
 
-def _rows(database: Database, query: str) -> list[tuple[object, ...]]:
+def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
     with database.reading() as session:
         return [tuple(row) for row in session.connection().execute(text(query))]
-
-
-__all__ = ["NONE", "Score", "books", "findings", "score", "table"]

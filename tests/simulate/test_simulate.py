@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from app.store.database import Database
 from tests.simulate.cases import CASES
 from tests.simulate.known_gaps import KNOWN_GAPS
@@ -39,12 +37,11 @@ def test_what_is_found_out_is_what_happened_but_for_the_known_gaps(sqlite_templa
     assert set(result.by_case) | set(result.reverts_by_case) == set(CASES)
 
 
-@pytest.mark.parametrize("only", ["branch", "pull"])
-def test_two_orders_give_the_same_books(sqlite_template: Path, tmp_path: Path, only: str) -> None:
+def test_two_orders_give_the_same_books(sqlite_template: Path, tmp_path: Path) -> None:
     told = []
     for manner in (Manner(seed=1, in_order=True, doubled=0), Manner(seed=2, anywhere=True)):
         (tmp_path / str(manner.seed)).mkdir()
         with fresh(sqlite_template, tmp_path / str(manner.seed)) as database:
-            lived_through(Size(repositories=1, cases=0, each=1), 5, database, manner, only)
+            lived_through(Size(repositories=1, cases=0, each=1), 5, database, manner)
             told.append(books(database))
     assert told[0] == told[1]

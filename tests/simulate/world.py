@@ -4,21 +4,24 @@ Seeded: the same seed gives the same events, ids and shas, whatever is done with
 """
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
 from app.sandbox.state import Delivery
-from tests.simulate import cases_branches, cases_everyday, cases_places, cases_stacks
+from tests.simulate import cases_branches, cases_everyday, cases_places, cases_stacks, cases_traps
 from tests.simulate.cases import CASES, Listed
 from tests.simulate.github import SimulatedGitHub
 from tests.simulate.scene import Place, Scene
 from tests.simulate.truth import Report, Truth
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ORGANISATION = "acme"
-MODULES = (cases_everyday, cases_branches, cases_stacks, cases_places)  # each lists its cases
+MODULES = (cases_everyday, cases_branches, cases_stacks, cases_traps, cases_places)  # each lists its cases
 
 
 @dataclass(frozen=True)
