@@ -74,7 +74,7 @@ def play(first: Database, second: Database, ops: list[str], random: Random) -> N
 
 
 @settings(
-    max_examples=12,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
