@@ -104,6 +104,7 @@ class DeliveryAttempt:
 class CommitFact:
     sha: str
     committed_at: datetime
+    reverts: tuple[str, ...] = ()  # commits that its message says to revert
 
 
 @dataclass(frozen=True, slots=True)

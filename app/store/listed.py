@@ -3,21 +3,27 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, text
+from sqlalchemy import ColumnElement, and_, false, or_, text
 from sqlmodel import Session, col, select, update
 
 from app.core.facts import CommitFact, PullFact, PullState
+from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
-from app.store.pulls import PullKey, pull_row, remember_heads, save_commits
+from app.store.pulls import Linked, PullKey, add_issues, pull_row, remember_heads, save_commits
 from app.store.queue import NewJob
-from app.store.tables import CommitMade, Pull, PullCommit, PullReading, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullReading, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
 ADD = text(
     f"INSERT INTO pull ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"  # noqa: S608
     " ON CONFLICT DO NOTHING RETURNING number"
 )
+
+
+# What no list tells, or what changes with each reading.
+UNLISTED = frozenset({"read_at_us", "reverts_shas", "reverts_only"})
 
 
 def held_pulls(session: Session, reading: PullReading, numbers: Collection[int]) -> dict[int, Pull]:
@@ -33,25 +39,30 @@ def without_commits(session: Session, reading: PullReading, numbers: Collection[
     return set(numbers).difference(read)
 
 
-def differs(held: Pull, fact: PullFact, reverts: int | None) -> bool:
-    """Whether what we hold of a pull is not what GitHub tells now."""
-    told = pull_row(PullKey(held.account_id, held.repository_id, held.number), fact, reverts, now=fact.created_at)
+def differs(session: Session, held: Pull, fact: PullFact, linked: Linked) -> bool:
+    """Whether what we hold of a pull is not what a list tells now. `linked` knows nothing of its commits."""
+    key = PullKey(held.account_id, held.repository_id, held.number)
+    told = pull_row(key, fact, linked, now=fact.created_at)
     # The test merge of a pull that is not merged is made anew whenever somebody looks: it tells nothing.
-    passed_over = {"read_at_us"} if fact.state is PullState.MERGED else {"read_at_us", "merge_commit_sha"}
-    return any(getattr(held, name) != getattr(told, name) for name in COLUMNS if name not in passed_over)
+    passed_over = UNLISTED if fact.state is PullState.MERGED else UNLISTED | {"merge_commit_sha"}
+    if any(getattr(held, name) != getattr(told, name) for name in COLUMNS if name not in passed_over):
+        return True
+    closes = session.exec(select(PullIssue.issue).where(_here(PullIssue, held), PullIssue.number == held.number))
+    return set(closes) != linked.closes
 
 
 def add_pull(
-    session: Session, key: PullKey, fact: PullFact, reverts: int | None, commits: Sequence[CommitFact], now: datetime
+    session: Session, key: PullKey, fact: PullFact, linked: Linked, commits: Sequence[CommitFact], now: datetime
 ) -> bool:
     """Write a pull that we do not hold, with its commits where they were read; False where it came in meanwhile.
 
     Whoever works in the pull's own lane may write at any time: older than what is there this can be, newer never.
     """
-    row = pull_row(key, fact, reverts, now).model_dump()
+    row = pull_row(key, fact, linked, now).model_dump()
     if session.connection().execute(ADD, row).first() is None:
         return False
     remember_heads(session, key, [fact.head_sha])
+    add_issues(session, key, linked)
     if commits:
         save_commits(session, key, commits)
     return True
@@ -71,23 +82,38 @@ def unseen_open(session: Session, reading: PullReading) -> list[int]:
 
 
 def touched(
-    session: Session, reading: PullReading, facts: Iterable[PullFact], commits: Mapping[int, Sequence[CommitFact]]
+    session: Session,
+    reading: PullReading,
+    facts: Iterable[PullFact],
+    links: Mapping[int, Linked],
+    commits: Mapping[int, Sequence[CommitFact]],
 ) -> set[int]:
-    """Those of these pulls whose number, branch, head or commit a recorded job bears: agent runs could be theirs."""
-    refs, shas, numbers = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set), set[int]()
+    """Those of these pulls that a recorded job touches by any evidence: its agent runs could be theirs."""
+    refs, shas, issues = (defaultdict[Any, set[int]](set) for _ in range(3))
+    numbers: set[int] = set()
     for fact in facts:
-        numbers.add(fact.number)
-        for ref in (f"heads/{fact.head_ref}", f"pull/{fact.number}/merge", f"pull/{fact.number}/head"):
-            refs[f"refs/{ref}"].add(fact.number)
-        for sha in (fact.head_sha, *(commit.sha for commit in commits.get(fact.number, ()))):
-            shas[sha].add(fact.number)
+        number = fact.number
+        numbers.add(number)
+        for ref in (f"refs/heads/{fact.head_ref}", f"refs/pull/{number}/merge", f"refs/pull/{number}/head"):
+            refs[ref].add(number)
+        refs[CLAIMED_BRANCH + fact.head_ref].add(number)
+        for sha in (fact.head_sha, *(commit.sha for commit in commits.get(number, ()))):
+            shas[sha].add(number)
+        for issue in links[number].closes:
+            issues[issue].add(number)
     job = WorkflowJob
-    same = or_(col(job.ref).in_(refs), col(job.run_head_sha).in_(shas), col(job.pull_number).in_(numbers))
-    found = session.exec(select(job.ref, job.run_head_sha, job.pull_number).where(_here(job, reading), same)).all()
+    same = or_(
+        col(job.ref).in_(refs),
+        col(job.run_head_sha).in_(shas),
+        col(job.pull_number).in_(numbers),
+        col(job.issue_number).in_(issues) if issues else false(),
+    )
+    query = select(job.ref, job.run_head_sha, job.issue_number, job.pull_number).where(_here(job, reading), same)
     made = session.exec(select(CommitMade.sha).where(_here(CommitMade, reading), col(CommitMade.sha).in_(shas)))
-    by_ref = (number for ref, _, _ in found for number in refs.get(ref, ()))
-    by_sha = (number for sha in (*(sha for _, sha, _ in found), *made) for number in shas.get(sha or "", ()))
-    return {*by_ref, *by_sha, *(numbers & {number for _, _, number in found})}
+    found = {number for sha in made for number in shas[sha]}
+    for of_ref, of_sha, of_issue, named in session.exec(query):
+        found |= refs.get(of_ref, set()) | shas.get(of_sha, set()) | issues.get(of_issue, set()) | (numbers & {named})
+    return found
 
 
 def read_job(key: PullKey, due: datetime) -> NewJob:
@@ -97,5 +123,7 @@ def read_job(key: PullKey, due: datetime) -> NewJob:
     return NewJob(key.account_id, lane, "read", f"read:{lane}", args, due)
 
 
-def _here(table: type[CommitMade | Pull | PullCommit | WorkflowJob], reading: PullReading) -> ColumnElement[bool]:
+def _here(
+    table: type[CommitMade | Pull | PullCommit | PullIssue | WorkflowJob], reading: PullReading | Pull
+) -> ColumnElement[bool]:
     return and_(col(table.account_id) == reading.account_id, col(table.repository_id) == reading.repository_id)

@@ -27,7 +27,7 @@ from app.store.listed import (
     unseen_open,
     without_commits,
 )
-from app.store.pulls import PullKey
+from app.store.pulls import Linked, PullKey
 from app.store.queue import Job, enqueue_all
 from app.store.readings import (
     ask_for_readings,
@@ -52,7 +52,7 @@ AT_ONCE = 20
 SORTED_BY = {"open": "created", "closed": "updated"}
 log = logging.getLogger(__name__)
 
-Reverts = Callable[[Repository, PullFact], int | None]
+Links = Callable[[Repository, PullFact, Sequence[CommitFact]], Linked]
 
 
 @dataclass(slots=True)
@@ -62,12 +62,13 @@ class Page:
     facts: list[PullFact]
     more: bool
     held: dict[int, Pull]
+    links: dict[int, Linked] = field(default_factory=dict)
     commits: dict[int, list[CommitFact]] = field(default_factory=dict)  # of those that we do not hold
     read_again: set[int] = field(default_factory=set)
 
 
-def pulls_of(reverts: Reverts) -> Callable[[Job, World], None]:
-    """The story of a page; `reverts` tells which pull another one reverts."""
+def pulls_of(links: Links) -> Callable[[Job, World], None]:
+    """The story of a page; `links` tells what a pull's words and commits say of others."""
 
     def pulls(job: Job, world: World) -> None:
         repository_id = int(job.args["repository_id"])
@@ -82,7 +83,7 @@ def pulls_of(reverts: Reverts) -> Callable[[Job, World], None]:
             return  # when it comes back it is read from here on
         place = place_of(reading)
         try:
-            page = _page(world, github, spare, repository, reading, reverts)
+            page = _page(world, github, spare, repository, reading, links)
         except Refused as no:
             # The next sweep asks again, from where the last whole reading began.
             log.warning("account %s: pulls of %s/%s: %s", job.account_id, repository.owner, repository.name, no)
@@ -90,7 +91,7 @@ def pulls_of(reverts: Reverts) -> Callable[[Job, World], None]:
             page = None
         with world.db.transaction() as session:
             if still_at(session, reading, place):  # else it was begun anew, to go further back: that has its own job
-                _keep(session, page, repository, reading, reverts, world.now())
+                _keep(session, page, repository, reading, world.now())
 
     return pulls
 
@@ -102,7 +103,7 @@ def sweep(job: Job, world: World) -> None:
 
 
 def _page(
-    world: World, github: "GitHubClient", spare: Spare, repository: Repository, reading: PullReading, reverts: Reverts
+    world: World, github: "GitHubClient", spare: Spare, repository: Repository, reading: PullReading, links: Links
 ) -> Page | None:
     where = repository.owner, repository.name
     listed, more = github.list_pulls(*where, reading.part, SORTED_BY[reading.part], reading.page, PAGE)
@@ -120,15 +121,22 @@ def _page(
         )
         lacking = without_commits(session, reading, numbers)
         first_job = first_job_at(session, reading.account_id, reading.repository_id)
-        page.read_again = touched(session, reading, page.facts, {}) - page.held.keys()
+        page.links = {fact.number: links(repository, fact, ()) for fact in page.facts}
+        page.read_again = touched(session, reading, page.facts, page.links, {}) - page.held.keys()
+        page.read_again |= {
+            fact.number
+            for fact in page.facts
+            if fact.number in page.held and differs(session, page.held[fact.number], fact, page.links[fact.number])
+        }
     for fact in page.facts:
-        held, commits_matter = page.held.get(fact.number), _commits_matter(fact, first_job)
-        if held is not None:
-            if differs(held, fact, reverts(repository, fact)) or (fact.number in lacking and commits_matter):
-                page.read_again.add(fact.number)
-        elif commits_matter and fact.number not in page.read_again:
+        if not _commits_matter(fact, first_job) or fact.number in page.read_again:
+            continue
+        if fact.number not in page.held:
             spare.check()
             page.commits[fact.number] = github.read_pull_commits(*where, fact.number)
+            page.links[fact.number] = links(repository, fact, page.commits[fact.number])
+        elif fact.number in lacking:
+            page.read_again.add(fact.number)
     return page
 
 
@@ -145,22 +153,20 @@ def _note(reading: PullReading, wanted: Sequence[ListedPull]) -> None:
         reading.back_to_us = us(wanted[-1].updated_at)
 
 
-def _keep(
-    session: Session, page: Page | None, repository: Repository, reading: PullReading, reverts: Reverts, now: datetime
-) -> None:
+def _keep(session: Session, page: Page | None, repository: Repository, reading: PullReading, now: datetime) -> None:
     """Write what the page brought, where the reading is now, and what is to be done next."""
     reading.updated_at_us = us(now)
     if page is None:
         session.merge(reading)
         return
-    again = page.read_again | touched(session, reading, page.facts, page.commits) - page.held.keys()
+    again = page.read_again | touched(session, reading, page.facts, page.links, page.commits) - page.held.keys()
     for fact in page.facts:
         if fact.number in page.held:
             continue
-        key, undone = _key(reading, fact.number), reverts(repository, fact)
-        if add_pull(session, key, fact, undone, page.commits.get(fact.number, ()), now):
+        key, linked = _key(reading, fact.number), page.links[fact.number]
+        if add_pull(session, key, fact, linked, page.commits.get(fact.number, ()), now):
             reading.added += 1
-            if undone is not None:
+            if linked.reverts is not None or linked.reverts_shas:
                 again.add(fact.number)
     seen_again(session, reading, page.held.keys() - again, now)
     if not page.more and reading.part == "closed":
