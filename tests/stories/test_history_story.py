@@ -220,6 +220,18 @@ def test_a_pull_that_reverts_one_we_know_is_told_there(stage: Stage) -> None:
     assert stage.rows("SELECT reverts_number FROM pull WHERE number = 2") == [(number,)]
 
 
+def test_an_issue_that_a_pull_closes_now_is_told_by_its_list(stage: Stage) -> None:
+    stage.install()
+    stage.gh.create_issue(REPOSITORY, "Do it")
+    number = stage.gh.open_pull(REPOSITORY, "a", files={"a.py": "1"})
+    stage.settle()
+    stage.tick()
+    stage.gh.edit_pull(REPOSITORY, number, body="Closes #1")
+    unheard(stage)
+    sweep(stage)
+    assert stage.rows("SELECT number, issue FROM pull_issue") == [(number, 1)]
+
+
 def test_commits_of_closed_pulls_are_asked_for_only_where_agents_ran(stage: Stage) -> None:
     account_id = stage.install()
     many(stage, 2)
