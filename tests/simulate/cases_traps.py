@@ -59,7 +59,7 @@ def branch_from_a_merged_tip(s: Scene) -> Iterator[float]:
 
 @case(weight=2)
 def late_record_of_an_early_job(s: Scene) -> Iterator[float]:
-    """An agent works on a branch whose pull was merged meanwhile: its commit is in no pull, its branch was the pull's."""
+    """The pull is merged while an agent works on its branch: its commit is in no pull, its head was the pull's."""
     branch, number = s.opened()
     yield minutes(s.random, 10, 60)
     run = s.start("workflow_dispatch", branch=branch)
