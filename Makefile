@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format lock slice bench clean
+.PHONY: help setup demo test lint types format lock slice bench clients clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ slice: $(READY) ## Cut GitHub's API description down to what we call (needs npm;
 
 bench: $(READY) ## Run the measurements in bench/, which take minutes (ARGS=record runs that one)
 	@$(BIN)/python -m bench $(ARGS)
+
+clients: $(READY) ## Play real agents against a stand-in model API under act: 2.5 GB, minutes (ARGS="codex" plays those)
+	@$(BIN)/python -m tests.clients $(ARGS)
 
 clean: ## Remove everything that setup and runs created
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules

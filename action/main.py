@@ -12,8 +12,6 @@ if sys.version_info < (3, 9):
     sys.exit(79)  # python.js then tries the next Python
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves the script's folder out
 
-import phases
-
 
 def main() -> int:
     """Run the phase that the first argument names."""
@@ -22,11 +20,13 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")  # whatever the machine's own encoding is
     phase = sys.argv[1] if len(sys.argv) > 1 else ""
-    if phase == "main":
-        return phases.begin(os.environ)
-    if phase == "post":
-        return phases.finish(os.environ)
-    return phases.look(sys.argv[1:])
+    if phase not in ("main", "post"):
+        import look  # noqa: PLC0415 - neither loads what only the other needs
+
+        return look.look(sys.argv[1:])
+    import phases  # noqa: PLC0415
+
+    return phases.begin(os.environ) if phase == "main" else phases.finish(os.environ)
 
 
 if __name__ == "__main__":

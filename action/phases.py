@@ -1,8 +1,7 @@
-"""What the Action does: begin (main), finish (post), look (for people). `begin` asks relay.py for its other modes."""
+"""What the Action does in a job: begin (main), finish (post). `begin` asks relay.py for its other modes."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -12,10 +11,8 @@ from typing import Any, NamedTuple
 import record
 import started
 import summary
-from collect import AGENTS, collect
+from collect import AGENTS
 from collect.calls import AgentRun
-from collect.places import Surroundings
-from collect.window import Window
 from runner import inputs, memory
 from runner.commands import append, fail, put, say
 from runner.token import lacking
@@ -160,40 +157,3 @@ def _show(environ: Mapping[str, str], runs: Sequence[AgentRun], outcome: Outcome
     append(environ.get("GITHUB_STEP_SUMMARY", ""), summary.markdown(runs, answer, outcome.problem, notices))
     for name, value in summary.outputs(runs, answer).items():
         put(environ.get("GITHUB_OUTPUT", ""), name, value[:256])
-
-
-def look(arguments: list[str]) -> int:
-    """`collect --home DIR`: print the record of a home folder as JSON and send nothing."""
-    import argparse  # noqa: PLC0415 - only for people
-
-    parser = argparse.ArgumentParser(prog="main.py", description="Mergemeter's Action. Only `collect` is for people.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    looking = commands.add_parser("collect", help="print what would be recorded of a home folder, and send nothing")
-    looking.add_argument("--home", default=os.path.expanduser("~"), help="the home folder (default: yours)")
-    looking.add_argument("--temp", default="", help="the runner's temporary folder, for the file of claude-code-action")
-    looking.add_argument(
-        "--workspace", default="", help="the folder that the agent worked in, for agents that log there"
-    )
-    chosen = parser.parse_args(arguments)
-    if not os.path.isdir(chosen.home):
-        parser.error(f"{chosen.home} is not a folder")
-    now_us = time.time_ns() // 1000
-    where = Surroundings([os.path.abspath(chosen.home)], {}, chosen.temp, chosen.workspace)
-    runs, notices = collect(where, Window(), None, 600)
-    given = {"purpose": "other", "team": "", "tags": {}}
-    body = record.closed(record.job_of(os.environ, "", now_us, None), given, runs, notices, [], now_us)
-    sys.stdout.write(_for_people(json.loads(body)).replace("##[", "#\\u0023[") + "\n")
-    for notice in notices:
-        sys.stderr.write(f"notice: {notice}\n")
-    return 0
-
-
-def _for_people(value: object, indent: str = "") -> str:
-    """JSON over several lines, where what holds nothing deeper has one."""
-    deeper = indent + "  "
-    if isinstance(value, dict) and any(isinstance(each, (dict, list)) for each in value.values()):
-        parts = [f"{json.dumps(name)}: {_for_people(each, deeper)}" for name, each in value.items()]
-        return "{\n" + ",\n".join(deeper + part for part in parts) + f"\n{indent}}}"
-    if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(deeper + _for_people(each, deeper) for each in value) + f"\n{indent}]"
-    return json.dumps(value)

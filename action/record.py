@@ -15,7 +15,23 @@ BODY_LIMIT = 15 << 20  # the server takes 16 MB
 
 def opened(job: Mapping[str, object], inputs: Mapping[str, object]) -> bytes:
     """The record that a job began."""
-    return _body("opened", dict(job), inputs, [], [])
+    return _encoded(_record("opened", dict(job), inputs, [], []))
+
+
+def whole(
+    job: Mapping[str, object],
+    inputs: Mapping[str, object],
+    runs: Sequence[AgentRun],
+    notices: Sequence[str],
+    commits: Sequence[str],
+    ended_us: int,
+    relayed: bool = False,
+) -> dict[str, object]:
+    """The same record before it is encoded, however large it is."""
+    ended: dict[str, object] = {**job, "ended_at": instant(ended_us)}
+    if commits:
+        ended["commits_made"] = list(commits)
+    return _record("closed", ended, inputs, [run.as_json() for run in runs], notices, relayed)
 
 
 def closed(
@@ -28,11 +44,8 @@ def closed(
     relayed: bool = False,
 ) -> bytes:
     """The record of what the job's agents did. When it is too large for the server, runs lose calls and say so."""
-    ended: dict[str, object] = {**job, "ended_at": instant(ended_us)}
-    if commits:
-        ended["commits_made"] = list(commits)
     while True:
-        body = _body("closed", ended, inputs, [run.as_json() for run in runs], notices, relayed)
+        body = _encoded(whole(job, inputs, runs, notices, commits, ended_us, relayed))
         largest = max(runs, key=lambda run: len(run.calls), default=None)
         if len(body) <= BODY_LIMIT or largest is None or not largest.calls:
             return body
@@ -40,7 +53,9 @@ def closed(
         largest.doubt(LOWER_BOUND, "too many model calls for one record")
 
 
-def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None) -> dict[str, object]:
+def job_of(
+    environ: Mapping[str, str], matrix: str, started_us: int, pull: int | None, issue: int | None = None
+) -> dict[str, object]:
     """Which job this is, as far as the token does not say so itself."""
     job: dict[str, object] = {
         "name": environ.get("GITHUB_JOB", "")[:256],
@@ -49,6 +64,8 @@ def job_of(environ: Mapping[str, str], matrix: str, started_us: int, pull: int |
     }
     if pull:
         job["pull_number"] = pull
+    if issue:
+        job["issue_number"] = issue
     return job
 
 
@@ -57,20 +74,20 @@ def run_of(environ: Mapping[str, str]) -> dict[str, int]:
     return {"run_id": int(environ["GITHUB_RUN_ID"]), "run_attempt": int(environ["GITHUB_RUN_ATTEMPT"])}
 
 
-def _body(
+def _record(
     phase: str,
     job: dict[str, object],
     inputs: Mapping[str, object],
     runs: list[dict[str, object]],
     notices: Sequence[str],
     relayed: bool = False,
-) -> bytes:
+) -> dict[str, object]:
     tags: dict[str, object] = {"purpose": inputs["purpose"]}
     if inputs["team"]:
         tags["team"] = inputs["team"]
     if inputs["tags"]:
         tags["labels"] = inputs["tags"]
-    body: dict[str, object] = {
+    made: dict[str, object] = {
         "schema": SCHEMA,
         "phase": phase,
         "action_version": VERSION,
@@ -79,7 +96,11 @@ def _body(
         "agent_runs": runs,
     }
     if relayed:
-        body["relayed"] = True
+        made["relayed"] = True
     if notices:
-        body["notices"] = [notice[:256] for notice in notices[:20]]
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()
+        made["notices"] = [notice[:256] for notice in notices[:20]]
+    return made
+
+
+def _encoded(made: dict[str, object]) -> bytes:
+    return json.dumps(made, separators=(",", ":"), ensure_ascii=True).encode()

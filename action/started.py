@@ -35,7 +35,9 @@ def remembered(environ: Mapping[str, str], given: dict[str, Any], started_us: in
     """What must be known again at the job's end, without what sending needs."""
     return memory.Memory(
         inputs=given,
-        job=record.job_of(environ, given["matrix"], started_us, event.pull_number(environ)),
+        job=record.job_of(
+            environ, given["matrix"], started_us, event.pull_number(environ), event.issue_number(environ)
+        ),
         started_us=started_us,
         lacking="",
         places={name: environ[name] for name in (*HOMES, *VARIABLES) if name in environ},

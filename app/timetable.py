@@ -42,6 +42,7 @@ def stories() -> Mapping[str, Story]:
         "delivery": deliver(LISTENERS),
         "place": allocate.place,
         "read": allocate.read,
+        "resettle": allocate.resettle,
         "publish": publish.publish,
         "answer": attribute.answer,
         "expect": record.expect,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime, timedelta, timezone
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,26 +57,30 @@ class Call:
 
     def as_json(self) -> dict[str, object]:
         """The call as the record's schema has it, without what is zero or empty."""
-        optional: dict[str, object] = {
-            "input_tokens": self.input,
-            "cache_read_tokens": self.cache_read,
-            "cache_write_5m_tokens": self.cache_write_5m,
-            "cache_write_1h_tokens": self.cache_write_1h,
-            "cache_write_other_tokens": self.cache_write_other,
-            "reasoning_tokens": self.reasoning,
-            "service_tier": self.tier,
-            "speed": self.speed,
-            "web_searches": self.searches,
-            "subagent": self.subagent,
-        }
         return {
             "id": self.id,
             "provider": self.provider,
             "model": self.model,
             "at": instant(self.at_us),
             "output_tokens": self.output,
-            **{name: value for name, value in optional.items() if value},
+            **{name: value for name, value in zip(_OPTIONAL, _optional(self)) if value},
         }
+
+
+# What a record leaves out where it is zero or empty: its field's name there, and here.
+_OPTIONAL = {
+    "input_tokens": "input",
+    "cache_read_tokens": "cache_read",
+    "cache_write_5m_tokens": "cache_write_5m",
+    "cache_write_1h_tokens": "cache_write_1h",
+    "cache_write_other_tokens": "cache_write_other",
+    "reasoning_tokens": "reasoning",
+    "service_tier": "tier",
+    "speed": "speed",
+    "web_searches": "searches",
+    "subagent": "subagent",
+}
+_optional = attrgetter(*_OPTIONAL.values())
 
 
 class AgentRun:

@@ -26,16 +26,9 @@ from decimal import Decimal
 
 from .calls import ESTIMATED, LOWER_BOUND, Call, Refused, content_id, count, digest, label, mapping, text, word
 from .calls import microseconds as read_instant
-from .claude_transcript import (
-    MORE_THAN_LOGGED,
-    Session,
-    call_of,
-    decimal_text,
-    money,
-    provider_of,
-    tokens_of,
-    tokens_of_calls,
-)
+from .claude_message import call_of, provider_of, tokens_of, tokens_of_calls
+from .claude_transcript import MORE_THAN_LOGGED, Session
+from .costs import decimal_text, money
 from .files import LogFile, elements, open_regular
 from .places import Place, Surroundings
 from .sources import BROKEN, Gathered

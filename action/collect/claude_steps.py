@@ -42,12 +42,29 @@ def take_answer(steps: Steps, offset: int, at_us: int, message: dict[str, object
             steps.add(Step(offset, at_us, kind, key, hashed((name, given), key), file))
 
 
+def is_of_user(line: bytes) -> bool:
+    """True for a user's line. Quotes inside of text are escaped, so this and what follows find real keys."""
+    return b'"type' + _colon(line) + b'"user"' in line
+
+
+def is_note(line: bytes) -> bool:
+    """True for a user's line that is a note of Claude Code's own."""
+    return b'"isMeta' + _colon(line) + b"true" in line
+
+
 def take_line(steps: Steps, offset: int, line: bytes) -> None:
-    """A user's line: a prompt, or the results of tool calls. Quotes inside of text are escaped: keys found are keys."""
+    """A user's line: a prompt, or the results of tool calls."""
     if not _NO_PROMPT.search(line):
-        _take(steps, offset, line, TURN)
-    elif b'"is_error":true' in line or b'"is_error": true' in line:
+        if not is_note(line):
+            _take(steps, offset, line, TURN)
+    elif b'"is_error' + _colon(line) + b"true" in line and not is_note(line):
         _take_results(steps, line)
+
+
+def _colon(line: bytes) -> bytes:
+    """What stands behind keys: who wrote the line puts a space after each colon, or after none."""
+    at = line.find(b'":') + 2
+    return b'": ' if line[at : at + 1] == b" " else b'":'
 
 
 def take_retry(steps: Steps, offset: int, line: bytes) -> None:

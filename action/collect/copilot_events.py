@@ -8,7 +8,8 @@ What the token fields mean:
 * `inputTokens` includes `cacheReadTokens` and `cacheWriteTokens`; both are taken out. The lifetime of a cache write is
   not told. `outputTokens` includes `reasoningTokens`.
 * A `session.usage_record` is one response; `accounting.usageId` is the API's response id and
-  `accounting.sourceSessionId` the session that made it.
+  `accounting.sourceSessionId` the session that made it. A sub-agent's names one that has no log: its calls belong to
+  the session whose call stands before them.
 * A `session.shutdown` has sums by model. With an `accountingSnapshot` they are the session's, over all its runs. Older
   versions, which have no usage records, log nothing else; some of them began anew with each run.
 * `cost` counts premium requests and credits, not money.
@@ -20,7 +21,8 @@ Rules:
 * A log without any record and without a snapshot is counted from its sums: one call for each run and model, with what
   the sums have grown by, or all of them where they are smaller than before. Which call had how much is not known, so
   the run is marked as estimated.
-* A log whose last turn is not followed by a shutdown is a lower bound: an answer may have been on its way.
+* A log whose last turn is not followed by a shutdown is a lower bound: an answer may have been on its way. So is one
+  with an `abort` in a turn whose answer has no record: a signal lets Copilot write its shutdown all the same.
 * A model served with a key of one's own has the provider that was set up; all others are Copilot's.
 """
 
@@ -50,13 +52,14 @@ AGENT = "copilot-cli"
 NAME = "copilot events"
 SUFFIXES: tuple[str, ...] = ("events.jsonl",)
 VARIABLES: tuple[str, ...] = ("COPILOT_HOME",)
+ABORTED = "Copilot was stopped before the model's answer ended"
 NO_END = "the log has no end: Copilot was stopped, or still runs"
 LOST = "Copilot counted more tokens than its log holds"
 BY_SUMS = "this version of Copilot logs sums by model, not calls"
 
 _MARKS = (b'"session.usage_record"', b'"session.shutdown"', b'"session.start"', b'"session.resume"')
-_TURN = b'"assistant.turn_start"'
-_SHORT = 2048  # a line of a turn's start has no content
+_TURNS = (b'"assistant.turn_start"', b'"abort"')
+_SHORT = 2048  # a line of a turn's start, or of an abort, has no content
 _FIELDS = ("inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens")
 Usage = list[int]
 
@@ -95,9 +98,11 @@ class Log:
         self.session = session_of_path(file.path)  # a fork's log may begin with its parent's lines
         self.version = self.workdir = ""
         self.calls: list[tuple[int, str, Call]] = []  # offset, the session that made it, call
+        self.source = ""  # of the latest call that was no sub-agent's
         self.sums: list[Sums] = []
         self.problems: list[tuple[int, object, str]] = []  # offset, timestamp, sentence
         self.unended: tuple[int, object] | None = None
+        self.asked = False  # a turn has begun, and has no usage record yet
 
 
 def read(files: Iterable[LogFile], gathered: Gathered) -> None:
@@ -118,7 +123,7 @@ def _log(file: LogFile) -> Log:
 
 
 def _matters(line: bytes) -> bool:
-    return any(mark in line for mark in _MARKS) or (len(line) < _SHORT and _TURN in line)
+    return any(mark in line for mark in _MARKS) or (len(line) < _SHORT and any(mark in line for mark in _TURNS))
 
 
 def _take(made: Log, offset: int, record: dict[str, object]) -> None:
@@ -130,9 +135,15 @@ def _take(made: Log, offset: int, record: dict[str, object]) -> None:
         made.workdir = text(mapping(data.get("context")).get("cwd"), 4096)
     elif kind == "assistant.turn_start":
         made.unended = (offset, record.get("timestamp"))
+        made.asked = True
+    elif kind == "abort" and made.asked:
+        made.problems.append((offset, record.get("timestamp"), ABORTED))
     elif kind == "session.usage_record":
         made.unended = (offset, record.get("timestamp"))
-        made.calls.append((offset, *_call(record, mapping(data.get("usage")))))
+        made.asked = False
+        source, call = _call(record, mapping(data.get("usage")))
+        made.source = made.source if call.subagent else source
+        made.calls.append((offset, made.source, call))
     elif kind == "session.shutdown":
         made.unended = None
         made.sums.append(Sums(offset, microseconds(record.get("timestamp")), data))

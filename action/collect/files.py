@@ -178,17 +178,27 @@ def records_of_head(path: str) -> Iterator[dict[str, object]]:
 
 
 def _objects_of_lines(head: bytes) -> Iterator[dict[str, object]]:
-    lines_of_head = head.split(b"\n", 40)[:40]
-    if lines_of_head[0].strip() == b"{":
-        yield fields(head)
-        return
-    for text in lines_of_head:
+    for number, line in enumerate(_first_lines(head, 40)):
+        if number == 0 and line.strip() == b"{":
+            yield fields(head)
+            return
         try:
-            record = decode(text)
+            record = decode(line)
         except Refused:
             continue
         if isinstance(record, dict):
             yield record
+
+
+def _first_lines(content: bytes, limit: int) -> Iterator[bytes]:
+    """One at a time: mostly the first is enough."""
+    begin = 0
+    for _ in range(limit):
+        end = content.find(b"\n", begin)
+        yield content[begin : end if end >= 0 else len(content)]
+        if end < 0:
+            return
+        begin = end + 1
 
 
 def fields(content: bytes) -> dict[str, object]:

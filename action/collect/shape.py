@@ -78,10 +78,11 @@ class Shape:
 
     def as_json(self) -> dict[str, Any]:
         """The counts, as the record's schema has them."""
+        whats = [step.what for step in self.steps]
         calls = [step for step in self.steps if step.what not in (TURN, RETRY)]
         counts: dict[str, Any] = {
-            "turns": sum(step.what == TURN for step in self.steps),
-            "tool_calls": {kind: sum(step.what == kind for step in calls) for kind in KINDS},
+            "turns": whats.count(TURN),
+            "tool_calls": {kind: whats.count(kind) for kind in KINDS},
             "repeated_requests": _repeats(step.request for step in calls),
             "failed_tool_calls": sum(step.key in self.failed for step in calls),
             "subagents": self.subagents,
@@ -89,7 +90,7 @@ class Shape:
         if self.reads:
             counts["repeated_reads"] = _repeats(step.file for step in calls if step.file)
         if self.retries:
-            counts["retries"] = sum(step.what == RETRY for step in self.steps)
+            counts["retries"] = whats.count(RETRY)
         return counts
 
 

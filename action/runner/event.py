@@ -16,6 +16,12 @@ def pull_number(environ: Mapping[str, str]) -> int | None:
     return _number(int(ref.group(1))) if ref else _named(_event(environ))
 
 
+def issue_number(environ: Mapping[str, str]) -> int | None:
+    """The number of the issue on which the workflow run was started, or None when the event is of none."""
+    issue = _event(environ).get("issue")
+    return _number(issue.get("number")) if isinstance(issue, dict) and not issue.get("pull_request") else None
+
+
 def is_fork(environ: Mapping[str, str]) -> bool:
     """True when the event is of a pull whose head lies in another repository."""
     try:

@@ -45,9 +45,16 @@ class Config:
     summary_repository: str = ""  # without the owner; "": no summary
     show_money_in_public: bool = False
     tracked_branches: tuple[str, ...] = ()
+    claims_count: bool = False
+    overhead_workflows: tuple[str, ...] = ()
     teams: tuple[Team, ...] = ()
     discounts: tuple[Discount, ...] = ()
     prices: tuple[OwnPrice, ...] = ()
+
+    @property
+    def evidence_rules(self) -> tuple[object, ...]:
+        """What decides to which pull an agent run belongs: a change concerns what was recorded before."""
+        return self.claims_count, self.overhead_workflows
 
     def shows_money(self, public: bool) -> bool:
         """Whether amounts may appear in a repository."""
@@ -56,6 +63,11 @@ class Config:
     def tracks(self, base_ref: str, default_branch: str) -> bool:
         """Whether a merge into this branch counts as a merged pull."""
         return base_ref == default_branch or any(fnmatchcase(base_ref, each) for each in self.tracked_branches)
+
+    def is_overhead(self, repository: str, file: str) -> bool:
+        """Whether what a workflow spends without a pull is overhead. Both are names: of the repository, of the file."""
+        name = f"{repository}/{file}".lower()
+        return bool(file) and any(fnmatchcase(name, each.lower()) for each in self.overhead_workflows)
 
     def team(self, tag: str, repository: str) -> Team | None:
         """The team that a run's tag names, if this repository (its name, without the owner) may use it."""
@@ -132,6 +144,8 @@ def _config(tree: dict[str, Any], discounts: list[Discount], prices: list[OwnPri
         summary_repository=tree.get("summary", {}).get("repository", ""),
         show_money_in_public=tree.get("public_repositories", {}).get("show_money", False),
         tracked_branches=tuple(tree.get("tracked_branches", ())),
+        claims_count=tree.get("claims_count", False),
+        overhead_workflows=tuple(tree.get("overhead_workflows", ())),
         teams=tuple(Team(name, team.get("label", name), tuple(team["repositories"])) for name, team in teams.items()),
         discounts=tuple(discounts),
         prices=tuple(prices),

@@ -83,6 +83,7 @@ class PullFact:
 class CommitFact:
     sha: str
     committed_at: datetime
+    reverts: tuple[str, ...] = ()  # commits that its message says to revert
 
 
 @dataclass(frozen=True, slots=True)

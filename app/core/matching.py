@@ -1,7 +1,10 @@
-"""Which pull an agent run belongs to, and by which evidence. Pure: facts in, one answer out, never a guess.
+"""Which pulls an agent run belongs to, and by which evidence. Pure: facts in, one answer out, never a guess.
 
 The strongest evidence wins. A tie at that strength stays unattributed and names its candidates. The answer depends
 only on the facts, not on the order in which they came to be known.
+
+A finder gives groups of pulls: each group is what one piece of evidence fits equally well. A run whose commits lie in
+several pulls has several groups: it served each of these pulls, and its cost is split.
 """
 
 import re
@@ -14,9 +17,12 @@ from app.core.facts import PullNumber
 
 # The clocks of a runner and of the person who commits may differ a little.
 CLOCK_SKEW = timedelta(minutes=5)
+TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever it names is claimed
+CLAIMED_BRANCH = "claimed:"  # in place of a ref, where no token has one
 # Events whose token carries the default or base branch and whose payload names a pull.
 NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
-TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever it names is claimed
+# Events whose payload names an issue.
+NAMES_AN_ISSUE = frozenset({"issues", "issue_comment"})
 # Events whose token carries a branch that is not the one worked on.
 CARRIES_ANOTHER_BRANCH = NAMES_A_PULL | {"schedule", "workflow_run", "issues", "repository_dispatch", "discussion"}
 
@@ -27,10 +33,16 @@ class Evidence(StrEnum):
     COMMIT = "E3"
     BRANCH = "E4"
     EVENT = "E5"
+    ISSUE = "E6"
+    CLAIM = "E7"
+    ALLOCATED = "E8"
 
     @property
     def label(self) -> str:
-        return {"E1": "direct", "E2": "manual", "E3": "direct"}.get(self.value, "derived")
+        return LABELS.get(self.value, "derived")
+
+
+LABELS = {"E1": "direct", "E2": "manual", "E3": "direct", "E7": "claimed", "E8": "allocated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +72,10 @@ class RunFacts:
     event: str | None = None
     run_actor_id: int | None = None
     named_pull: PullNumber | None = None  # claimed
+    named_issue: int | None = None  # claimed
     commits_made: frozenset[str] = frozenset()  # claimed
     manual: ManualLink | None = None
+    claims_count: bool = False  # the configuration lets claims count
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +90,67 @@ class PullFacts:
     closed_at: datetime | None
     heads: frozenset[str] = frozenset()
     commits: Mapping[str, datetime] = field(default_factory=dict)
+    closes: frozenset[int] = frozenset()  # the issues that its description closes
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`number` None: unattributed, and `note` says why; `tied` names the candidates of a tie.
+    """`pulls`: whom the run served, with equal shares. None: unattributed, `note` says why; `tied` names candidates.
 
     `repository_id`: the pull's, where it is not the agent run's own (0).
     """
 
-    number: PullNumber | None
+    pulls: tuple[PullNumber, ...]
     evidence: Evidence | None
     note: str
     tied: tuple[PullNumber, ...] = ()
     repository_id: int = 0
 
+    @property
+    def number(self) -> PullNumber | None:
+        """The pull, where it is one."""
+        return self.pulls[0] if len(self.pulls) == 1 else None
+
+
+Group = Sequence[PullFacts]
+
 
 def match(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
-    """The pull of an agent run. `pulls`: all of the repository's that share a ref, sha or branch with it."""
-    if run.manual is not None and not _by_signed_ref(run, pulls):
+    """The pulls of an agent run. `pulls`: all of the repository's that share a ref, sha, branch or issue with it."""
+    if run.manual is not None and not any(_by_signed_ref(run, pulls)):
         return _by_hand(run.manual)
     for evidence, find, note in LADDER:
-        found = _child_most(run, find(run, pulls))
-        if len(found) == 1:
-            return Match(found[0].number, evidence, note)
-        if found:
-            tied = tuple(sorted(pull.number for pull in found))
-            return Match(None, None, f"tie at {evidence}: " + " and ".join(f"#{n}" for n in tied), tied)
-    return Match(None, None, _why_none(run))
+        groups = [_child_most(run, group) for group in find(run, pulls) if group]
+        if groups:
+            return _resolved(evidence, groups, note)
+    return Match((), None, _why_none(run))
+
+
+def _resolved(evidence: Evidence, groups: Sequence[Group], note: str) -> Match:
+    """The pulls of all groups that name one alone; a group that could be several of them is settled by the others."""
+    sure = {group[0].number for group in groups if len(group) == 1}
+    doubtful = [group for group in groups if not sure & {pull.number for pull in group}]
+    if doubtful:
+        tied = tuple(sorted({pull.number for group in groups for pull in group}))
+        return Match((), None, f"tie at {evidence}: " + " and ".join(f"#{n}" for n in tied), tied)
+    return Match(tuple(sorted(sure)), evidence, note)
 
 
 def signed_pull(ref: str) -> PullNumber | None:
     """The pull that a token's ref names: `refs/pull/N/merge` or `refs/pull/N/head`."""
     found = re.fullmatch(r"refs/pull/([1-9][0-9]{0,9})/(?:merge|head)", ref)
     return PullNumber(int(found[1])) if found else None
+
+
+def queued_pull(ref: str) -> PullNumber | None:
+    """The pull at whose turn a merge queue made the branch of a signed ref. Only GitHub makes such branches."""
+    found = re.fullmatch(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,9})-[0-9a-f]{40,64}", ref)
+    return PullNumber(int(found[1])) if found else None
+
+
+def claimed_branch(ref: str) -> str | None:
+    """The branch that a run claims to have been on, where it has no signed ref."""
+    return ref.removeprefix(CLAIMED_BRANCH) if ref.startswith(CLAIMED_BRANCH) else None
 
 
 def branch_of(run: RunFacts) -> str | None:
@@ -120,32 +161,38 @@ def branch_of(run: RunFacts) -> str | None:
     return branch
 
 
-def _by_signed_ref(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+def _by_signed_ref(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
     number = signed_pull(run.ref)
-    return [pull for pull in pulls if pull.number == number]
+    return [[pull for pull in pulls if pull.number == number]]
 
 
 def _by_hand(link: ManualLink) -> Match:
     """E2: below what GitHub signed, above all that is found out. It asks nothing of the pull, nor of its life."""
-    evidence = None if link.number is None else Evidence.MANUAL
-    return Match(link.number, evidence, link.note, repository_id=link.repository_id)
+    pulls, evidence = ((), None) if link.number is None else ((link.number,), Evidence.MANUAL)
+    return Match(pulls, evidence, link.note, repository_id=link.repository_id)
 
 
-def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    """The pulls of the run's head, and those of each commit that it made."""
     head = run.head_sha if branch_of(run) and run.recorded_by_github else None
-    return [
-        pull for pull in pulls if (head and (head in pull.heads or head in pull.commits)) or _has_commit_made(run, pull)
-    ]
-
-
-def _has_commit_made(run: RunFacts, pull: PullFacts) -> bool:
+    of_head = [pull for pull in pulls if head and (head in pull.heads or head in pull.commits)]
     # A branch that the job only checked out is new on the runner too, but its commits are older than the run.
     earliest = run.at - CLOCK_SKEW
-    return any(sha in pull.commits and pull.commits[sha] >= earliest for sha in run.commits_made)
+    made = [
+        [pull for pull in pulls if sha in pull.commits and pull.commits[sha] >= earliest]
+        for sha in sorted(run.commits_made)
+    ]
+    return [of_head, *made]
 
 
-def _by_branch(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
-    branch = branch_of(run)
+def _by_branch(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    queued = queued_pull(run.ref)
+    if queued is not None:
+        return [[pull for pull in pulls if pull.number == queued]]
+    return [_alive_on(branch_of(run), run, pulls)]
+
+
+def _alive_on(branch: str | None, run: RunFacts, pulls: Sequence[PullFacts]) -> Group:
     on_branch = [pull for pull in pulls if pull.same_repository and pull.head_ref == branch]
     return [pull for pull in on_branch if _lives(pull, on_branch, run.at)]
 
@@ -157,20 +204,42 @@ def _lives(pull: PullFacts, on_branch: Sequence[PullFacts], at: datetime) -> boo
     return (start is None or start <= at) and (pull.closed_at is None or at < pull.closed_at)
 
 
-def _by_event(run: RunFacts, pulls: Sequence[PullFacts]) -> list[PullFacts]:
+def _confirmed(run: RunFacts) -> bool:
+    """Whether GitHub's record of the workflow run agrees with the token on the event and on who caused it."""
     agrees = run.event == run.event_name and run.run_actor_id in (None, run.actor_id)
-    if run.event_name not in NAMES_A_PULL or not run.recorded_by_github or not agrees:
+    return run.recorded_by_github and agrees
+
+
+def _by_event(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    if run.event_name not in NAMES_A_PULL or not _confirmed(run):
         return []
-    return [
+    found = [
         pull
         for pull in pulls
         if pull.number == run.named_pull
         and pull.created_at <= run.event_at
         and (pull.closed_at is None or run.event_at < pull.closed_at)
     ]
+    return [found]
 
 
-def _child_most(run: RunFacts, found: list[PullFacts]) -> list[PullFacts]:
+def _by_issue(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    """A pull that closes the issue on which the run was started, opened after that."""
+    if run.event_name not in NAMES_AN_ISSUE or not _confirmed(run):
+        return []
+    return [[pull for pull in pulls if run.named_issue in pull.closes and pull.created_at >= run.event_at]]
+
+
+def _by_claim(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    """What nobody confirms, where the configuration lets it count: the pull that a run names, or its branch."""
+    if not run.claims_count:
+        return []
+    named = [pull for pull in pulls if pull.number == run.named_pull]
+    branch = claimed_branch(run.ref)
+    return [named or (_alive_on(branch, run, pulls) if branch else [])]
+
+
+def _child_most(run: RunFacts, found: Group) -> Group:
     """Of several pulls with the same commits: the one whose head branch is the run's, then the child-most."""
     branch = branch_of(run)
     own = [pull for pull in found if pull.same_repository and pull.head_ref == branch]
@@ -183,18 +252,22 @@ def _child_most(run: RunFacts, found: list[PullFacts]) -> list[PullFacts]:
 def _why_none(run: RunFacts) -> str:
     if run.event_name == TELEMETRY:
         return "an access token told of it, which is no evidence of a pull"
-    number = signed_pull(run.ref) or run.named_pull
+    number = signed_pull(run.ref) or queued_pull(run.ref) or run.named_pull
     if number:
         return f"the event names #{number}, which GitHub does not confirm as an open pull of this repository"
+    if run.named_issue:
+        return f"no pull that was opened after it closes #{run.named_issue}"
     if branch_of(run) is None:
         return f"a {run.event_name} run on the default or base branch names no pull"
     return "no pull has this branch or commit"
 
 
-Finder = Callable[[RunFacts, Sequence[PullFacts]], list[PullFacts]]
+Finder = Callable[[RunFacts, Sequence[PullFacts]], Sequence[Group]]
 LADDER: tuple[tuple[Evidence, Finder, str], ...] = (
     (Evidence.SIGNED_REF, _by_signed_ref, "the signed token names the pull"),
     (Evidence.COMMIT, _by_commit, "a commit of this run is in the pull"),
     (Evidence.BRANCH, _by_branch, "the run was on the pull's branch while it lived"),
     (Evidence.EVENT, _by_event, "the event that started the run names the pull"),
+    (Evidence.ISSUE, _by_issue, "the pull closes the issue on which the run was started"),
+    (Evidence.CLAIM, _by_claim, "the run itself names the pull; nobody confirms it"),
 )

@@ -46,6 +46,7 @@ class JobReport:
     matrix: str
     started_at: datetime
     pull_number: int | None
+    issue_number: int | None
     commits_made: Sequence[str]
     team: str
     purpose: Purpose
@@ -69,6 +70,7 @@ def read_report(body: Mapping[str, Any], now: datetime) -> JobReport:
         matrix=job.get("matrix", ""),
         started_at=instant(job["started_at"], (now - OLDEST, now + CLOCK_SKEW), "/job/started_at"),
         pull_number=job.get("pull_number"),
+        issue_number=job.get("issue_number"),
         commits_made=job.get("commits_made", ()),
         team=tags.get("team", ""),
         purpose=Purpose(tags.get("purpose", "other")),

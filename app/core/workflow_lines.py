@@ -82,6 +82,12 @@ def own_workflow(workflow_ref: str, repository: str) -> str:
     return path if mine else ""
 
 
+def workflow_file(workflow_ref: str) -> str:
+    """The file's name in `owner/name/.github/workflows/x.yml@ref`, whatever the repository was called then, or ""."""
+    found = re.match(r"[^/@]+/[^/@]+/\.github/workflows/([^/@]+\.ya?ml)@", workflow_ref)
+    return found[1] if found else ""
+
+
 def _using(steps: list[yaml.Node], agent: str) -> int | None:
     known = ACTIONS.get(agent, ())
     return next((line_of(uses) for uses in _uses(steps) if uses.value.split("@", 1)[0].lower() in known), None)

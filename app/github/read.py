@@ -18,6 +18,7 @@ from app.core.facts import (
     RepositoryId,
     WorkflowRunFact,
 )
+from app.core.reverts import reverted_shas
 
 NOBODY = 0  # the author of a pull whose account is gone
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -78,7 +79,8 @@ def _pull_state(body: dict[str, Any]) -> PullState:
 def commit(body: dict[str, Any]) -> CommitFact:
     people = (body["commit"].get("committer") or {}, body["commit"].get("author") or {})
     dates = [person["date"] for person in people if person.get("date")]
-    return CommitFact(body["sha"], instant(dates[0]) if dates else EPOCH)
+    message = body["commit"].get("message") or ""
+    return CommitFact(body["sha"], instant(dates[0]) if dates else EPOCH, reverted_shas(message))
 
 
 def comment(body: dict[str, Any]) -> CommentFact:

@@ -32,6 +32,10 @@ FIRST_IDS = {
 }
 
 
+# Bots that GitHub knows by these ids; the others get ids of their own.
+KNOWN_BOTS = {"copilot-swe-agent[bot]": 198982749, "devin-ai-integration[bot]": 158243242}
+
+
 @dataclass(eq=False)
 class Account:
     account_id: int
@@ -322,7 +326,8 @@ class Hub:
         found = self.accounts.get(login.lower())
         if found is None:
             kind = "Bot" if login.endswith("[bot]") else "User"
-            found = self.accounts[login.lower()] = Account(self.next_id("account"), login, kind)
+            number = KNOWN_BOTS.get(login.lower()) or self.next_id("account")
+            found = self.accounts[login.lower()] = Account(number, login, kind)
         return found
 
     def repository(self, full_name: str) -> Repository:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import Claims
+from app.core.matching import queued_pull
 from app.core.reported import JobReport
 from app.store.keys import new_key, us
 from app.store.raw import Raw, execute, insert, mark_of, one
@@ -29,8 +30,8 @@ ADD_RUN = insert("agent_run", list(AgentRun.model_fields), rest="")
 JOB_COLUMNS = (
     "id", "account_id", "issuer", "repository_id", "run_id", "run_attempt", "job_key", "check_run_id", "event_name",
     "ref", "head_ref", "base_ref", "actor_id", "workflow", "workflow_ref", "job_workflow_ref",
-    "repository_properties", "job_name", "matrix", "pull_number", "commits_made", "started_at_us", "run_state",
-    "state", "opened_at_us", "closed_at_us",
+    "repository_properties", "job_name", "matrix", "pull_number", "issue_number", "commits_made", "started_at_us",
+    "run_state", "state", "opened_at_us", "closed_at_us",
 )  # fmt: skip
 KEPT_CLAIMS = [field.name for field in fields(Claims)]
 CLAIMED = [field.name for field in fields(Claims) if field.name in JOB_COLUMNS]
@@ -126,7 +127,9 @@ def _job_row(claims: Claims, report: JobReport, now: datetime) -> dict[str, Any]
         "repository_properties": json.dumps(claims.repository_properties, sort_keys=True),
         "job_name": report.job_name,
         "matrix": report.matrix,
-        "pull_number": report.pull_number,
+        # A merge queue's branch names the pull too; the job is found by this when the pull becomes known.
+        "pull_number": report.pull_number or queued_pull(claims.ref),
+        "issue_number": report.issue_number,
         "commits_made": json.dumps(sorted(report.commits_made)),
         "started_at_us": us(report.started_at),
         "run_state": "unread",

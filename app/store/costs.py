@@ -13,9 +13,10 @@ from app.core.ledger import Book
 from app.core.metrics import PullSpend
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
+from app.core.stacks import Stacked, carriers
 from app.core.usage import Tokens
 from app.store.keys import instant, us
-from app.store.pulls import PullKey
+from app.store.pulls import PullKey, reversals_of
 from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
 
 
@@ -178,30 +179,48 @@ def pull_spends(
     `tracks(base branch, default branch)` tells whether a merge into a branch counts.
     """
     account_id, repository_id = repository.account_id, repository.repository_id
-    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(dict)
-    for (book, number, month), amount in balances.items():
-        if book is Book.PULL and amount:
-            by_pull[number][month] = amount
-    agent_runs = _agent_runs_by_pull(session, account_id, repository_id)
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
-    reverted = _reverted(pulls)
+    carried = carriers([_stacked(pull, tracks(pull.base_ref, repository.default_branch)) for pull in pulls])
+    by_pull: dict[int, dict[Month, NanoUsd]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    for (book, number, month), amount in balances.items():
+        if book is Book.PULL and amount:
+            on = by_pull[carried.get(number, number)]
+            on[month] = NanoUsd(on[month] + amount)
+    agent_runs: dict[int, int] = defaultdict(int)
+    for number, runs in _agent_runs_by_pull(session, account_id, repository_id).items():
+        agent_runs[carried.get(number, number)] += runs
+    reverted = reversals_of(session, account_id, repository_id).for_good()
     return [
         (
             pull,
             PullSpend(
                 number=pull.number,
                 agent_runs=agent_runs.get(pull.number, 0),
-                by_month=by_pull.get(pull.number, {}),
+                by_month=dict(by_pull.get(pull.number, {})),
                 closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
                 merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
-                reverted_at=instant(reverted[pull.number]) if pull.number in reverted else None,
-                is_revert=pull.reverts_number is not None,
+                reverted_at=reverted.get(pull.number),
+                is_revert=pull.reverts_number is not None or pull.reverts_only,
                 tracked=tracks(pull.base_ref, repository.default_branch),
+                carries=tuple(child for child, last in sorted(carried.items()) if last == pull.number != child),
             ),
         )
         for pull in pulls
     ]
+
+
+def _stacked(pull: Pull, tracked: bool) -> Stacked:
+    return Stacked(
+        pull.number,
+        pull.head_ref,
+        pull.base_ref,
+        pull.head_repository_id == pull.repository_id,
+        instant(pull.created_at_us),
+        instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
+        instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+        tracked,
+    )
 
 
 def _agent_runs_by_pull(session: Session, account_id: int, repository_id: int) -> dict[int, int]:
@@ -211,16 +230,6 @@ def _agent_runs_by_pull(session: Session, account_id: int, repository_id: int) -
         .group_by(col(Tie.number))
     )
     return dict(session.exec(query).all())
-
-
-def _reverted(pulls: Iterable[Pull]) -> dict[int, int]:
-    """When each reverted pull was first reverted, by number."""
-    first: dict[int, int] = {}
-    for pull in pulls:
-        if pull.reverts_number is not None and pull.merged_at_us is not None:
-            known = first.get(pull.reverts_number, pull.merged_at_us)
-            first[pull.reverts_number] = min(known, pull.merged_at_us)
-    return first
 
 
 def usage_of_month(session: Session, account_id: int, month: Month) -> dict[int, UsageOfMonth]:

@@ -18,7 +18,6 @@ from app.core.overlap import AROUND, CONTENT_ID, SAME_MOMENT, Recorded, Signed, 
 from app.core.reported import ReportedRun
 from app.core.repricing import KeptCall, Price
 from app.core.tally import tally
-from app.core.telemetry.judged import judged, lasting
 from app.core.telemetry.parts import SessionPart
 from app.core.usage import ModelCall, Provenance, Tokens
 from app.store.books import holding, post
@@ -32,8 +31,6 @@ from app.store.told_runs import (
     pulls_of,
     remove_calls,
     remove_told_run,
-    tokens_of,
-    totals_of,
     what_is_left,
 )
 
@@ -90,8 +87,7 @@ def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded
     grow(session, told.account_id, told.id, Growth(by, first_us, last_us, models, None, len(gone)), sign=-1)
     session.refresh(told)
     told.started_at_us, told.ended_at_us = first_us, last_us
-    totals, doubts = totals_of(session, told.account_id, told.agent, told.session), lasting(told.completeness_reason)
-    judge(session, told, *judged(tokens_of(told), told.model_calls, elsewhere=True, totals=totals, doubts=doubts))
+    judge(session, told)
     return True
 
 

@@ -1,16 +1,18 @@
 """Pulls as last read from GitHub, with every head they ever had, and the facts that matching asks for."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, text
+from sqlalchemy import ColumnElement, and_, false, or_, text
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import CommitFact, PullFact, PullNumber
-from app.core.matching import PullFacts
+from app.core.matching import CLAIMED_BRANCH, PullFacts
+from app.core.reverts import first_effective
 from app.store.keys import instant, us
-from app.store.tables import CommitMade, Pull, PullCommit, PullHead, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
 
 ADD_HEAD = text(
     "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
@@ -25,7 +27,17 @@ class PullKey:
     number: int
 
 
-def save_pull(session: Session, key: PullKey, fact: PullFact, reverts: int | None, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What a pull's own words say of others: the pull and the commits it reverts, the issues it closes."""
+
+    reverts: int | None = None
+    reverts_shas: Sequence[str] = ()
+    reverts_only: bool = False
+    closes: frozenset[int] = frozenset()
+
+
+def save_pull(session: Session, key: PullKey, fact: PullFact, linked: Linked, now: datetime) -> None:
     """Write a pull as GitHub tells it now, and remember its head."""
     session.merge(
         Pull(
@@ -45,9 +57,16 @@ def save_pull(session: Session, key: PullKey, fact: PullFact, reverts: int | Non
             closed_at_us=us(fact.closed_at) if fact.closed_at else None,
             merged_at_us=us(fact.merged_at) if fact.merged_at else None,
             merge_commit_sha=fact.merge_commit_sha,
-            reverts_number=reverts,
+            reverts_number=linked.reverts,
+            reverts_shas=json.dumps(list(linked.reverts_shas)),
+            reverts_only=linked.reverts_only,
             read_at_us=us(now),
         )
+    )
+    session.exec(delete(PullIssue).where(_of(PullIssue, key)))
+    session.add_all(
+        PullIssue(account_id=key.account_id, repository_id=key.repository_id, number=key.number, issue=issue)
+        for issue in linked.closes
     )
     session.flush()
     remember_heads(session, key, [fact.head_sha])
@@ -83,27 +102,56 @@ def pull_of(session: Session, key: PullKey) -> Pull | None:
     return session.get(Pull, (key.account_id, key.repository_id, key.number))
 
 
-def reverted_at(session: Session, key: PullKey) -> datetime | None:
-    """When the first merged pull that reverts this one was merged."""
-    query = (
-        select(Pull.merged_at_us)
-        .where(
-            Pull.account_id == key.account_id,
-            Pull.repository_id == key.repository_id,
-            Pull.reverts_number == key.number,
-            col(Pull.merged_at_us).is_not(None),
-        )
-        .order_by(col(Pull.merged_at_us))
-        .limit(1)
-    )
-    found = session.exec(query).first()
-    return instant(found) if found is not None else None
+@dataclass(frozen=True, slots=True)
+class Reversals:
+    """Of one repository: each pull with those that revert it, and when each of them merged."""
+
+    by: Mapping[int, Sequence[int]]
+    merged_at: Mapping[int, datetime]
+
+    def for_good(self) -> dict[int, datetime]:
+        """When each reverted pull was reverted, where that was not reverted itself."""
+        return first_effective(self.by, self.merged_at)
+
+    def of(self, number: int) -> list[int]:
+        """The pulls whose figures a pull changes by reverting: what it reverts, what that had reverted, and so on."""
+        found: list[int] = []
+        waiting = [number]
+        while waiting:
+            one = waiting.pop()
+            new = [pull for pull, by in self.by.items() if one in by and pull not in found and pull != number]
+            found += new
+            waiting += new
+        return sorted(found)
+
+
+def reversals_of(session: Session, account_id: int, repository_id: int) -> Reversals:
+    """What a repository's pulls revert, by their numbers and by the commits that merged them."""
+    here = (Pull.account_id == account_id, Pull.repository_id == repository_id)
+    reverting = session.exec(
+        select(Pull).where(*here, or_(col(Pull.reverts_number).is_not(None), col(Pull.reverts_shas) != "[]"))
+    ).all()
+    by: dict[int, list[int]] = {}
+    for pull in reverting:
+        numbers = {pull.reverts_number} if pull.reverts_number is not None else set()
+        for sha in json.loads(pull.reverts_shas):
+            merged_as = select(Pull.number).where(*here, col(Pull.merge_commit_sha).startswith(sha))
+            numbers |= set(session.exec(merged_as))
+        for number in numbers - {pull.number}:
+            by.setdefault(number, []).append(pull.number)
+    times = {pull.number: instant(pull.merged_at_us) for pull in reverting if pull.merged_at_us is not None}
+    return Reversals(by, times)
 
 
 def candidates(
-    session: Session, job: WorkflowJob, *, numbers: Iterable[int | None], shas: Iterable[str | None], branch: str | None
+    session: Session,
+    job: WorkflowJob,
+    *,
+    numbers: Iterable[int | None],
+    shas: Iterable[str | None],
+    branches: Iterable[str | None],
 ) -> list[PullFacts]:
-    """Every pull of the job's repository that shares a number, a head or commit, or the branch with it."""
+    """Every pull of the job's repository that shares a number, a head or commit, a branch or an issue with it."""
     wanted = {number for number in numbers if number is not None}
     known = [sha for sha in shas if sha]
     for table in (PullHead, PullCommit):
@@ -111,8 +159,16 @@ def candidates(
             table.account_id == job.account_id, table.repository_id == job.repository_id, col(table.sha).in_(known)
         )
         wanted.update(session.exec(query) if known else ())
+    if job.issue_number is not None:
+        closing = select(PullIssue.number).where(
+            PullIssue.account_id == job.account_id,
+            PullIssue.repository_id == job.repository_id,
+            PullIssue.issue == job.issue_number,
+        )
+        wanted.update(session.exec(closing))
     here = and_(col(Pull.account_id) == job.account_id, col(Pull.repository_id) == job.repository_id)
-    which = [col(Pull.number).in_(wanted)] + ([col(Pull.head_ref) == branch] if branch else [])
+    on = [branch for branch in branches if branch]
+    which = [col(Pull.number).in_(wanted)] + ([col(Pull.head_ref).in_(on)] if on else [])
     found = session.exec(select(Pull).where(here, or_(*which)).order_by(col(Pull.number)))
     return [_facts(session, pull, known) for pull in found]
 
@@ -139,6 +195,7 @@ def _facts(session: Session, pull: Pull, shas: Sequence[str]) -> PullFacts:
         closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
         heads=frozenset(heads),
         commits={sha: instant(at) for sha, at in commits},
+        closes=frozenset(session.exec(select(PullIssue.issue).where(_of(PullIssue, key)))),
     )
 
 
@@ -149,6 +206,7 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
         return []
     heads = set(session.exec(select(PullHead.sha).where(_of(PullHead, key))))
     commits = set(session.exec(select(PullCommit.sha).where(_of(PullCommit, key))))
+    closes = set(session.exec(select(PullIssue.issue).where(_of(PullIssue, key))))
     made = select(CommitMade.workflow_job_id).where(
         CommitMade.account_id == key.account_id,
         CommitMade.repository_id == key.repository_id,
@@ -160,9 +218,17 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
         col(WorkflowJob.pull_number) == key.number,
         col(WorkflowJob.run_head_sha).in_(heads | commits),
         col(WorkflowJob.id).in_(made),
+        col(WorkflowJob.issue_number).in_(closes) if closes else false(),
+        col(WorkflowJob.ref) == CLAIMED_BRANCH + pull.head_ref,
     )
     here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
     return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
+
+
+def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:
+    """An account's workflow jobs in the order of their ids, behind the id `after`."""
+    query = select(WorkflowJob.id).where(WorkflowJob.account_id == account_id, WorkflowJob.id > after)
+    return list(session.exec(query.order_by(col(WorkflowJob.id)).limit(most)))
 
 
 def unread_jobs(session: Session, account_id: int) -> list[WorkflowJob]:
@@ -171,7 +237,7 @@ def unread_jobs(session: Session, account_id: int) -> list[WorkflowJob]:
     return list(session.exec(query.where(WorkflowJob.state != "opened").order_by(WorkflowJob.id)))
 
 
-def _of(table: type[PullHead | PullCommit], key: PullKey) -> ColumnElement[bool]:
+def _of(table: type[PullHead | PullCommit | PullIssue], key: PullKey) -> ColumnElement[bool]:
     return and_(
         col(table.account_id) == key.account_id,
         col(table.repository_id) == key.repository_id,

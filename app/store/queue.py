@@ -71,6 +71,11 @@ def enqueue_all(session: Session, jobs: Sequence[NewJob], now: datetime) -> None
     session.info["enqueued"] = True  # Database.transaction tells the worker of this process after the commit
 
 
+def resettle_job(account_id: int, after: str, now: datetime) -> NewJob:
+    """Settling an account's jobs anew, behind the id `after`. A later change begins at the start again."""
+    return NewJob(account_id, f"{account_id}/resettle", "resettle", f"resettle:{after}", {"after": after}, now)
+
+
 def state_of(session: Session, account_id: int, dedupe: str) -> tuple[int, str]:
     """The state of the newest job with this `dedupe`, and the last error if there is one."""
     row = session.connection().execute(STATE_OF, {"dedupe": f"{account_id}/{dedupe}"}).first()

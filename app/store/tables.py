@@ -7,7 +7,7 @@ Instants are integer microseconds since the epoch (`_us`), amounts integer nano-
 and PostgreSQL, and fast through raw statements. Own keys are UUIDv7 as 32 hex digits: they arrive in time order.
 """
 
-from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import integer, key_integer, long_text
@@ -64,7 +64,20 @@ class Pull(SQLModel, table=True):
     merged_at_us: int | None = integer(default=None, nullable=True)
     merge_commit_sha: str | None = None
     reverts_number: int | None = integer(default=None, nullable=True)  # the pull that this one reverts
+    reverts_shas: str = long_text("[]")  # JSON: what its commits say to revert
+    reverts_only: bool = False  # it has no other commits
     read_at_us: int = integer()
+
+
+class PullIssue(SQLModel, table=True):
+    """An issue that a pull's description closes; replaced as a whole at each reading."""
+
+    __tablename__ = "pull_issue"
+    __table_args__ = (Index("ix_pull_issue_issue", "account_id", "repository_id", "issue"),)
+    account_id: int = key_integer()
+    repository_id: int = key_integer()
+    number: int = key_integer()
+    issue: int = key_integer()
 
 
 class PullHead(SQLModel, table=True):
@@ -90,6 +103,9 @@ class PullCommit(SQLModel, table=True):
     committed_at_us: int = integer()
 
 
+NAMES_ISSUE = text("issue_number IS NOT NULL")
+
+
 # ---- agent runs --------------------------------------------------------------------------------------------
 
 
@@ -106,6 +122,11 @@ class WorkflowJob(SQLModel, table=True):
         Index("ix_workflow_job_sha", "account_id", "repository_id", "run_head_sha"),
         Index("ix_workflow_job_ref", "account_id", "repository_id", "ref"),
         Index("ix_workflow_job_pull", "account_id", "repository_id", "pull_number"),
+        Index(
+            "ix_workflow_job_issue",
+            "account_id", "repository_id", "issue_number",
+            sqlite_where=NAMES_ISSUE, postgresql_where=NAMES_ISSUE,
+        ),
     )  # fmt: skip
     id: str = Field(primary_key=True)
     account_id: int = integer()
@@ -129,6 +150,7 @@ class WorkflowJob(SQLModel, table=True):
     job_name: str = ""  # claimed
     matrix: str = ""  # claimed
     pull_number: int | None = integer(default=None, nullable=True)  # claimed: the pull that the event names
+    issue_number: int | None = integer(default=None, nullable=True)  # claimed: the issue that the event names
     commits_made: str = long_text("[]")  # claimed, JSON list of shas
     started_at_us: int = integer()  # claimed
     run_head_sha: str | None = None

@@ -13,10 +13,11 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from app.core.facts import AgentRunKey
-from app.core.matching import TELEMETRY
+from app.core.matching import CLAIMED_BRANCH, TELEMETRY
 from app.core.money import NanoUsd
 from app.core.tally import Tally
-from app.core.telemetry.parts import SessionPart, Tags, Total
+from app.core.telemetry.judged import Known, judged, lasting
+from app.core.telemetry.parts import ASKED, SessionPart, Tags, Total
 from app.core.usage import Completeness, Provenance, Tokens
 from app.store.agent_runs import add_agent_run
 from app.store.keys import new_key, us
@@ -60,6 +61,7 @@ ADD_TOTAL = Raw("""
 """)
 CALLS_OF = "DELETE FROM model_call WHERE account_id = {mark} AND agent_run_id = {mark} AND position IN ({marks})"
 SUMS = ("calls", "unpriced_calls", "unlisted_calls", "cost", "list_cost")
+EMPTY = ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix")
 COUNTED_FROM_ZERO = (
     "model_calls", "calls_counted_elsewhere", "unpriced_calls", "unlisted_calls", "cost_nano_usd",
     "list_cost_nano_usd", "reported_cost_nano_usd",
@@ -92,7 +94,9 @@ def repository_named(session: Session, account_id: int, tags: Tags) -> int:
 def hold_session(session: Session, account_id: int, repository_id: int, part: SessionPart, now: datetime) -> str:
     """The id of the row that stands for a session as a job does for others, held until the transaction ends."""
     row = {
-        **dict.fromkeys(("ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix"), ""),
+        **dict.fromkeys(
+            ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix"), ""
+        ),
         "id": new_key(),
         "account_id": account_id,
         "issuer": ISSUER,
@@ -101,7 +105,7 @@ def hold_session(session: Session, account_id: int, repository_id: int, part: Se
         "run_attempt": 0,
         "job_key": f"telemetry:{part.agent}:{part.session}",
         "event_name": TELEMETRY,
-        "head_ref": part.tags.branch,  # claimed, as the pull is: evidence reads `ref` and GitHub's record alone
+        "ref": CLAIMED_BRANCH + part.tags.branch if part.tags.branch else "",
         "actor_id": 0,
         "repository_properties": "{}",
         "pull_number": part.tags.pull_number,
@@ -191,12 +195,16 @@ def grow(session: Session, account_id: int, agent_run_id: str, growth: Growth, s
     )
 
 
-def judge(session: Session, run: AgentRun, completeness: Completeness, reason: str) -> None:
-    """Write how complete an agent run is now held to be, where that is new."""
+def judge(session: Session, run: AgentRun, doubts: Iterable[str] = ()) -> None:
+    """Look how complete an agent run is now held to be; `doubts` are new ones."""
+    tokens = Tokens(*(getattr(run, f"{name}_tokens") for name in Tokens._fields))
+    known = Known(tokens, run.model_calls, run.ended_at_us, run.calls_counted_elsewhere > 0)
+    totals = totals_of(session, run.account_id, run.agent, run.session)
+    completeness, reason = judged(known, totals, [*lasting(run.completeness_reason), *doubts])
     if (run.completeness, run.completeness_reason) != (completeness.value, reason):
         run.completeness, run.completeness_reason = completeness.value, reason
         session.add(run)
-        session.flush()
+    session.flush()
 
 
 def add_totals(session: Session, account_id: int, part: SessionPart) -> None:
@@ -220,17 +228,13 @@ def _merged(totals: Iterable[Total]) -> list[Mapping[str, Any]]:
 
 
 def totals_of(session: Session, account_id: int, agent: str, name: str) -> dict[str, int]:
-    """What metrics counted for a session, by kind."""
+    """What metrics counted for a session, by kind; of ASKED the latest."""
     query = (
-        select(TelemetryTotal.kind, func.sum(TelemetryTotal.value))
+        select(TelemetryTotal.kind, func.sum(TelemetryTotal.value), func.max(TelemetryTotal.value))
         .where(TelemetryTotal.account_id == account_id, TelemetryTotal.agent == agent, TelemetryTotal.session == name)
         .group_by(TelemetryTotal.kind)
     )
-    return {kind: int(value) for kind, value in session.exec(query)}
-
-
-def tokens_of(run: AgentRun) -> Tokens:
-    return Tokens(*(getattr(run, f"{name}_tokens") for name in Tokens._fields))
+    return {kind: int(latest if kind == ASKED else total) for kind, total, latest in session.exec(query)}
 
 
 def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> None:

@@ -5,35 +5,44 @@ another one. So whichever of two facts comes last settles with both in sight, an
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, select
 
+from app.core.closing import closes
+from app.core.config import in_force
 from app.core.events import PullEvent
-from app.core.facts import AgentRunKey, PullFact, PullNumber, WorkflowRunFact
+from app.core.facts import AgentRunKey, CommitFact, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
-from app.core.matching import Evidence, Match, RunFacts, branch_of, match, signed_pull
+from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, signed_pull
+from app.core.reverts import reverted_number
+from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
+from app.store.configs import config_of
 from app.store.keys import instant, us
 from app.store.manual_links import links_in_force
 from app.store.pulls import (
+    Linked,
     PullKey,
     candidates,
+    jobs_after,
     jobs_touching,
     pull_of,
     remember_heads,
+    reversals_of,
     save_commits,
     save_pull,
 )
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, NewJob, enqueue, resettle_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
+RESETTLED_AT_ONCE = 200
+MOST_REVERTED = 100  # commits that one pull says to revert
 READ_AGAIN_ON = frozenset(
     {
         "opened", "reopened", "synchronize", "closed", "edited", "ready_for_review", "converted_to_draft",
@@ -99,30 +108,27 @@ def read_pull(world: World, key: PullKey) -> None:
         return
     commits = github.read_pull_commits(repository.owner, repository.name, key.number)
     with world.db.transaction() as session:
-        save_pull(session, key, fact, reverted_number(repository, fact), world.now())
+        save_pull(session, key, fact, _linked(repository, fact, commits), world.now())
         save_commits(session, key, commits)
 
 
-def reverted_number(repository: Repository, pull: PullFact) -> int | None:
-    """The pull that this one reverts, as GitHub's Revert button writes it: branch and body must agree."""
-    branch = re.match(r"revert-([1-9][0-9]{0,9})-", pull.head_ref)
-    if not branch:
-        return None
-    full_name = re.escape(f"{repository.owner}/{repository.name}")
-    body = re.search(rf"^Reverts (?:{full_name})?#{branch[1]}\s*$", pull.body, re.MULTILINE | re.IGNORECASE)
-    return int(branch[1]) if body else None
+def _linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
+    full_name = f"{repository.owner}/{repository.name}"
+    shas = dict.fromkeys(sha for commit in commits for sha in commit.reverts)
+    reverts = reverted_number(pull.head_ref, pull.body, full_name)
+    only = bool(commits) and all(commit.reverts for commit in commits)
+    return Linked(reverts, list(shas)[:MOST_REVERTED], only, closes(pull.body, full_name))
 
 
 def settle_around(world: World, key: PullKey) -> None:
     """Settle every agent run that a pull could own, and bring what stands on the pull up to date."""
     with world.db.reading() as session:
         touched = jobs_touching(session, key)
-        pull = pull_of(session, key)
+        reverted = reversals_of(session, key.account_id, key.repository_id).of(key.number)
     settle(world, key.account_id, touched)
     with world.db.transaction() as session:
-        ask_to_publish(world, session, key)
-        if pull is not None and pull.reverts_number is not None:
-            ask_to_publish(world, session, PullKey(key.account_id, key.repository_id, pull.reverts_number))
+        for number in (key.number, *reverted):
+            ask_to_publish(world, session, PullKey(key.account_id, key.repository_id, number))
 
 
 def settle(world: World, account_id: int, workflow_job_ids: Sequence[str]) -> None:
@@ -143,27 +149,43 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     )
     agent_runs = session.exec(query).all()
     repository = repository_of(session, job.account_id, job.repository_id)
-    facts = run_facts(job, repository.default_branch if repository else "")
+    version = config_of(session, job.account_id)
+    config = in_force(version.good_text, version.public)
+    facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
     pulls = candidates(
         session,
         job,
         numbers=[signed_pull(job.ref), job.pull_number],
         shas=[facts.head_sha, *facts.commits_made],
-        branch=branch_of(facts),
+        branches=[branch_of(facts), claimed_branch(job.ref)],
     )
+    overhead = repository is not None and config.is_overhead(repository.name, workflow_file(job.workflow_ref))
     by_hand = links_in_force(session, agent_runs)
-    targets = set()
+    loose = False
     for agent_run in agent_runs:
         found = match(replace(facts, manual=by_hand.get(agent_run.id)), pulls)
+        if overhead and not (found.pulls or found.tied):
+            found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
         target = _target(found, facts.at, world.now())
-        targets.add(target.book)
+        loose = loose or target == [(Place(Book.UNATTRIBUTED), 1)]
         for repository_id, number in _move(session, agent_run, found, target, world.now()):
             ask_to_publish(world, session, PullKey(job.account_id, repository_id, number))
-    if Book.UNATTRIBUTED in targets:
+    if loose:
         enqueue(session, _look_again(job, facts.at), world.now())
 
 
-def run_facts(job: WorkflowJob, default_branch: str) -> RunFacts:
+def resettle(job: Job, world: World) -> None:
+    """The rules of evidence changed: settle every job of the account anew, a page at a time."""
+    after = str(job.args["after"])
+    with world.db.reading() as session:
+        page = jobs_after(session, job.account_id, after, RESETTLED_AT_ONCE)
+    settle(world, job.account_id, page)
+    if page:
+        with world.db.transaction() as session:
+            enqueue(session, resettle_job(job.account_id, page[-1], world.now()), world.now())
+
+
+def run_facts(job: WorkflowJob, default_branch: str, claims_count: bool = False) -> RunFacts:
     """What is known of the workflow run of a job, for matching."""
     created, started = job.run_created_at_us, job.run_started_at_us
     return RunFacts(
@@ -178,26 +200,33 @@ def run_facts(job: WorkflowJob, default_branch: str) -> RunFacts:
         event=job.run_event,
         run_actor_id=job.run_actor_id,
         named_pull=PullNumber(job.pull_number) if job.pull_number else None,
+        named_issue=job.issue_number,
         commits_made=frozenset(json.loads(job.commits_made)),
+        claims_count=claims_count,
     )
 
 
-def _target(found: Match, at: datetime, now: datetime) -> Place:
-    if found.number is not None:
-        return Place(Book.PULL, found.number, found.repository_id)
+def _target(found: Match, at: datetime, now: datetime) -> list[tuple[Place, int]]:
+    """Where the cost of a job's agent runs belongs: places with weights, in stable order."""
+    if found.pulls:
+        return [(Place(Book.PULL, number, found.repository_id), 1) for number in found.pulls]
+    if found.evidence is Evidence.ALLOCATED:
+        return [(Place(Book.OVERHEAD), 1)]
     if not found.tied and now >= at + ABANDONED_AFTER:
-        return Place(Book.ABANDONED)
-    return Place(Book.UNATTRIBUTED)
+        return [(Place(Book.ABANDONED), 1)]
+    return [(Place(Book.UNATTRIBUTED), 1)]
 
 
-def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, now: datetime) -> set[tuple[int, int]]:
+def _move(
+    session: Session, agent_run: AgentRun, found: Match, target: Sequence[tuple[Place, int]], now: datetime
+) -> set[tuple[int, int]]:
     """Move one agent run's cost to its target; returns the (repository, pull)s whose cost this changes."""
     key = AgentRunKey(agent_run.account_id, agent_run.repository_id, agent_run.id)
     home = agent_run.repository_id
-    entries = moves(holding(session, key), [(target, 1)])
+    entries = moves(holding(session, key), target)
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
-    after = {(found.repository_id or home, found.number)} if found.number is not None else set()
+    after = {(found.repository_id or home, number) for number in found.pulls}
     tied = json.dumps(found.tied)
     # What a person said is shown, so their newer words are news.
     said_anew = found.evidence is Evidence.MANUAL and agent_run.evidence_note != found.note
@@ -209,17 +238,17 @@ def _move(session: Session, agent_run: AgentRun, found: Match, target: Place, no
         return set()
     candidates_of_tie = {(home, number) for number in (*json.loads(agent_run.tied_pulls), *found.tied)}
     session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
-    if found.number is not None and found.evidence is not None:
-        session.add(
-            Tie(
-                account_id=agent_run.account_id,
-                agent_run_id=agent_run.id,
-                repository_id=found.repository_id or home,
-                number=found.number,
-                evidence=found.evidence.value,
-                note=found.note,
-            )
+    session.add_all(
+        Tie(
+            account_id=agent_run.account_id,
+            agent_run_id=agent_run.id,
+            repository_id=found.repository_id or home,
+            number=number,
+            evidence=found.evidence.value if found.evidence else "",
+            note=found.note,
         )
+        for number in found.pulls
+    )
     agent_run.evidence = found.evidence.value if found.evidence else ""
     agent_run.evidence_note = found.note
     agent_run.tied_pulls = tied

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from app.core.config import read
+from app.core.config import in_force, read
 from app.core.config_file import Problem
 from app.core.events import InstallationEvent, RepositoryEvent
 from app.core.facts import InstallationFact, RepositoryFact
@@ -28,7 +28,7 @@ from app.store.configs import config_of, problems_of, save_config
 from app.store.effects import latest_summary
 from app.store.keys import us
 from app.store.pulls import unread_jobs
-from app.store.queue import Job, NewJob, enqueue, enqueue_all
+from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
 from app.store.surveys import survey_job
 from app.store.tables import Installation
 from app.world import World
@@ -172,9 +172,11 @@ def _keep_config(world: World, account_id: int, source: str, public: bool, text:
     problems = [_sentence(source, problem) for problem in found]
     with world.db.transaction() as session:
         version = config_of(session, account_id)
-        told_before = problems_of(version)
+        told_before, before = problems_of(version), in_force(version.good_text, version.public)
         version.source, version.public = source, public
         save_config(session, version, text, problems, world.now())
+        if in_force(version.good_text, version.public).evidence_rules != before.evidence_rules:
+            enqueue(session, resettle_job(account_id, "", world.now()), world.now())
         if tuple(problems) != told_before:
             # People look at the summary issue: a mistake, or its end, is told there now and not in a month.
             ask_to_summarize(world, session, account_id)

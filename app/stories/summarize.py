@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from app.core.agent_accounts import AGENT_ACCOUNTS
 from app.core.config import Config, in_force
 from app.core.facts import PullState
 from app.core.ledger import Book
@@ -239,6 +240,7 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
     def in_month(book: Book) -> NanoUsd:
         return NanoUsd(sum(each.loose[book].get(month, 0) for each in books))
 
+    unrecorded = _unrecorded(books, month)
     return MonthFigures(
         spend=cost.cost,
         released=cost.released,
@@ -259,8 +261,32 @@ def _figures(cost: MonthCost, books: list[RepositoryBooks], month: Month) -> Mon
         unpriced_models=tuple(sorted({model for each in books for model in each.usage.unpriced_models})),
         unattributed_agent_runs=sum(each.runs.unattributed for each in books),
         untagged_agent_runs=sum(each.untagged for each in books),
+        unrecorded_agent_pulls=len(unrecorded),
+        unrecorded_agents=tuple(sorted({AGENT_ACCOUNTS[pull.author_id] for pull in unrecorded})),
         told_agent_runs=sum(each.runs.told for each in books),
         told_cost=NanoUsd(sum(each.usage.told_cost for each in books)),
+    )
+
+
+def _unrecorded(books: list[RepositoryBooks], month: Month) -> list[Pull]:
+    """Pulls that an agent opened under its own account, that merged in the month, and of which there is no record."""
+    return [
+        pull
+        for each in books
+        for pull, spend in each.pulls
+        if pull.author_id in AGENT_ACCOUNTS and not spend.agent_runs and spend.tracked and spend.merged_at in month
+    ]
+
+
+def _usage_with(
+    usage: Mapping[tuple[int, int], UsageOfPull], repository_id: int, numbers: Iterable[int]
+) -> UsageOfPull:
+    """What the agent runs of a pull and of those that it carries used together."""
+    found = [usage[key] for number in numbers if (key := (repository_id, number)) in usage]
+    return UsageOfPull(
+        sum((each.tokens for each in found), Tokens()),
+        sum(each.doubtful for each in found),
+        sum(each.priced_calls for each in found),
     )
 
 
@@ -289,5 +315,5 @@ def _dearest(
             tokens=used.tokens,
         )
         for repository, pull, spend in found[:DEAREST]
-        if (used := usage[repository.repository_id, pull.number])
+        if (used := _usage_with(usage, repository.repository_id, (pull.number, *spend.carries)))
     ]

@@ -17,7 +17,6 @@ from app.core.costing import LARGEST_COST, Costs, costs_of
 from app.core.facts import AgentRunKey
 from app.core.money import NanoUsd
 from app.core.tally import tally
-from app.core.telemetry.judged import judged, lasting
 from app.core.telemetry.parts import Reading, SessionPart, ToldCall
 from app.store.access_tokens import note_use, token_for, used_lately
 from app.store.admission import admission_of
@@ -39,9 +38,7 @@ from app.store.told_runs import (
     lock_telemetry,
     next_position,
     repository_named,
-    tokens_of,
     told_run,
-    totals_of,
 )
 from app.world import World
 
@@ -155,9 +152,7 @@ def _take_part(session: Session, world: World, account_id: int, part: SessionPar
     if any(fresh):
         _enter(session, key, run, part, costs, fresh, elsewhere, now)
         enqueue(session, _place_job(key, job_id, now), now)
-    totals = totals_of(session, account_id, part.agent, part.session)
-    doubts = [*lasting(run.completeness_reason), *part.doubts]
-    judge(session, run, *judged(tokens_of(run), run.model_calls, bool(run.calls_counted_elsewhere), totals, doubts))
+    judge(session, run, part.doubts)
     return True
 
 
@@ -174,7 +169,7 @@ def _not_recorded(session: Session, account_id: int, part: SessionPart, now: dat
 def _times(part: SessionPart, now: datetime) -> list[datetime]:
     """When a session was at work, by its calls or else its metrics."""
     calls = [told.call.at for told in part.calls]
-    return calls or [instant(total.start_us) for total in part.totals] or [now]
+    return calls or [instant(total.about_us) for total in part.totals] or [now]
 
 
 def _add_calls(

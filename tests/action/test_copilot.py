@@ -72,6 +72,7 @@ def told(run: AgentRun) -> tuple[list[int], str, list[str]]:
 
 
 NO_END = "the log has no end: Copilot was stopped, or still runs"
+ABORTED = "Copilot was stopped before the model's answer ended"
 BY_SUMS = "this version of Copilot logs sums by model, not calls"
 LOST = "Copilot counted more tokens than its log holds"
 
@@ -101,8 +102,21 @@ def test_a_job_that_resumes_a_restored_session_counts_its_own_calls(tmp_path: Pa
     assert (run.completeness, run.reasons) == ("lower_bound", [LIFETIME_UNKNOWN])
 
 
+def test_an_abort_before_an_answer_makes_a_lower_bound_also_with_a_shutdown(tmp_path: Path) -> None:
+    abort = event("abort", 3, {"reason": "user_abort"})
+    copilot(tmp_path, start(), turn(1), answer(1), turn(2), abort, shutdown(4, 1))
+    assert told(only(tmp_path)) == ([1], "lower_bound", [ABORTED])
+
+
+def test_an_abort_after_an_answer_lacks_nothing(tmp_path: Path) -> None:
+    abort = event("abort", 3, {"reason": "user_abort"})
+    copilot(tmp_path, start(), turn(1), answer(1), abort, shutdown(4, 1))
+    assert told(only(tmp_path)) == ([1], "complete", [])
+
+
 def test_calls_of_sub_agents_belong_to_their_session_and_are_marked(tmp_path: Path) -> None:
-    copilot(tmp_path, start(), turn(1), answer(1), answer(2, agent="toolu_1"), answer(3), shutdown(4, 1, 2, 3))
+    child = answer(2, agent="a-1", session="22222222-2222-4333-8444-555555555555")  # which has no log
+    copilot(tmp_path, start(), turn(1), answer(1), child, answer(3), shutdown(4, 1, 2, 3))
     run = only(tmp_path)
     assert [(call.output, call.subagent) for call in run.calls] == [(1, False), (2, True), (3, False)]
     assert (run.session, run.completeness) == (SESSION, "complete")

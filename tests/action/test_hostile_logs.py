@@ -227,6 +227,15 @@ def test_totals_beyond_the_log_make_a_lower_bound(tmp_path: Path) -> None:
     assert only(tmp_path).reasons == ["Claude Code counted more tokens than its log holds"]
 
 
+def test_a_title_that_a_model_made_is_a_lower_bound_unless_totals_tell_of_it(tmp_path: Path) -> None:
+    titled = {"type": "ai-title", "aiTitle": "A small check", "sessionId": SESSION}
+    claude(tmp_path, jsonl(titled, answer(1)))
+    assert only(tmp_path).reasons == ["this version of Claude Code does not log the model call that makes a title"]
+    state = {"type": "cost-state", "sessionId": SESSION, "totalCostUSD": 0.01, "modelUsage": {}}
+    claude(tmp_path, jsonl(titled, answer(1), state))
+    assert only(tmp_path).completeness == "complete"
+
+
 @pytest.mark.parametrize(
     ("model", "provider"),
     [

@@ -205,3 +205,79 @@ def test_what_github_signed_beats_what_a_person_says() -> None:
 def test_a_detached_agent_run_is_tied_to_nothing_and_says_who_did_it() -> None:
     found = match(replace(RUN, manual=ManualLink(None, "detached, by @ada: docs")), [PULL])
     assert (found.number, found.evidence, found.note, found.tied) == (None, None, "detached, by @ada: docs", ())
+
+
+# ---- splits, queues, issues, claims ---------------------------------------------------------------------------------
+
+
+def test_a_run_whose_commits_lie_in_several_pulls_served_each_of_them() -> None:
+    run = replace(RUN, ref="refs/heads/main", event_name="schedule", commits_made=frozenset({"b" * 40, "c" * 40}))
+    found = match(
+        run, [pull(1, head_ref="x", commits={"b" * 40: NOON}), pull(2, head_ref="y", commits={"c" * 40: NOON})]
+    )
+    assert (found.pulls, found.evidence, found.number) == ((1, 2), Evidence.COMMIT, None)
+
+
+def test_a_commit_that_fits_two_pulls_is_settled_by_one_that_fits_one() -> None:
+    run = replace(RUN, ref="refs/heads/main", event_name="schedule", commits_made=frozenset({"b" * 40, "c" * 40}))
+    first = pull(1, head_ref="x", commits={"b" * 40: NOON, "c" * 40: NOON})
+    assert match(run, [first, pull(2, head_ref="y", commits={"c" * 40: NOON})]).pulls == (1,)
+
+
+def test_a_commit_that_fits_two_pulls_and_nothing_settles_is_a_tie() -> None:
+    run = replace(RUN, ref="refs/heads/main", event_name="schedule", commits_made=frozenset({"b" * 40, "c" * 40}))
+    pulls = [
+        pull(1, head_ref="x", commits={"b" * 40: NOON}),
+        pull(2, head_ref="y", commits={"c" * 40: NOON}),
+        pull(3, head_ref="z", commits={"c" * 40: NOON}),
+    ]
+    found = match(run, pulls)
+    assert (found.pulls, found.tied) == ((), (1, 2, 3))
+
+
+def test_a_merge_queues_branch_names_the_pull_at_its_turn() -> None:
+    run = replace(
+        RUN, ref=f"refs/heads/gh-readonly-queue/main/pr-7-{'d' * 40}", event_name="merge_group", head_sha="e" * 40
+    )
+    found = match(run, [pull(7, head_ref="other"), pull(8, head_ref="more")])
+    assert (found.pulls, found.evidence) == ((7,), Evidence.BRANCH)
+
+
+ISSUE = replace(RUN, ref="refs/heads/main", event_name="issues", event="issues", head_sha=None, named_issue=5)
+
+
+def test_a_pull_that_closes_the_issue_and_came_after_the_run_is_derived_evidence() -> None:
+    pulls = [pull(1, created_at=NOON + HOUR, closes=frozenset({5})), pull(2, closes=frozenset({5}))]
+    found = match(ISSUE, pulls)
+    assert (found.pulls, found.evidence, Evidence.ISSUE.label) == ((1,), Evidence.ISSUE, "derived")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"recorded_by_github": False}, {"event": "push"}, {"run_actor_id": 8}, {"event_name": "push"}, {"named_issue": 6}],
+)
+def test_an_issue_that_github_does_not_confirm_is_no_evidence(changes: dict[str, object]) -> None:
+    later = pull(1, head_ref="x", created_at=NOON + HOUR, closes=frozenset({5}))
+    assert match(replace(ISSUE, **changes), [later]).pulls == ()  # type: ignore[arg-type]
+
+
+def test_two_pulls_that_close_the_issue_are_a_tie() -> None:
+    pulls = [pull(n, head_ref=f"h{n}", created_at=NOON + HOUR, closes=frozenset({5})) for n in (1, 2)]
+    assert match(ISSUE, pulls).tied == (1, 2)
+
+
+CLAIMED = replace(
+    RUN, ref="claimed:feature", event_name="telemetry", event=None, head_sha=None, recorded_by_github=False
+)
+
+
+@pytest.mark.parametrize("run", [CLAIMED, replace(CLAIMED, ref="", named_pull=PullNumber(1))])
+def test_a_claim_counts_only_where_the_configuration_lets_it(run: RunFacts) -> None:
+    assert match(run, [PULL]).pulls == ()
+    found = match(replace(run, claims_count=True), [PULL])
+    assert (found.pulls, found.evidence, Evidence.CLAIM.label) == ((1,), Evidence.CLAIM, "claimed")
+
+
+def test_a_claimed_branch_counts_within_its_pulls_life() -> None:
+    gone = pull(1, closed_at=NOON - HOUR / 2)
+    assert match(replace(CLAIMED, claims_count=True), [gone]).pulls == ()

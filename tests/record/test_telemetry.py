@@ -1,7 +1,8 @@
 """Telemetry becomes agent runs: real samples over real HTTP, on both databases."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.record.issuer import REPOSITORY
 from tests.record.ledger import check_books, everything
 from tests.record.reports import CALL_COST, START
 from tests.record.serving import Server
-from tests.record.telling import api_request, logs, new_token, tell, tell_sample, token_usage
+from tests.record.telling import api_request, attributes, logs, new_token, tell, tell_sample, token_usage
 
 VCS = {"vcs.owner.name": "acme", "vcs.repository.name": "widgets", "team": "payments", "vcs.ref.head.name": "fix"}
 
@@ -123,7 +124,7 @@ def test_a_session_is_of_the_repository_that_it_names_if_the_account_has_it(serv
         "s-3": 0,
     }
     jobs = {job.repository_id: job for job in everything(database, WorkflowJob)}
-    assert (jobs[REPOSITORY].head_ref, jobs[REPOSITORY].ref) == ("fix", "")
+    assert (jobs[REPOSITORY].head_ref, jobs[REPOSITORY].ref) == ("", "claimed:fix")
     places = {(b.repository_id, b.book): b.amount_nano_usd for b in everything(database, Balance)}
     assert places[0, "unattributed"] == 2 * CALL_COST
 
@@ -152,3 +153,27 @@ def test_no_text_of_a_prompt_or_a_command_is_kept(sqlite_server: Server, sample:
     with database.reading() as session:
         dump = "\n".join(session.connection().connection.iterdump())
     assert CANARY not in dump
+
+
+def test_telemetry_that_ends_before_the_last_answer_is_a_lower_bound_until_that_comes(server: Server) -> None:
+    token, second = new_token(server.world.db), timedelta(seconds=1)
+
+    def judged() -> str:
+        (run,) = everything(server.world.db, AgentRun)
+        return f"{run.completeness}: {run.completeness_reason}"
+
+    tell(server, "logs", logs(prompt(START - second)), token)
+    assert judged() == "missing: its telemetry ends before the model's last answer"
+    tell(server, "logs", logs(api_request("req_1", START), prompt(START + second)), token)
+    for kind, value in (("input", 1_000), ("output", 1_300)):
+        tell(server, "metrics", token_usage("s-1", kind, value, START, START + second), token)
+    assert judged() == "lower_bound: its telemetry ends before the model's last answer"
+    tell(server, "logs", logs(api_request("req_2", START + 2 * second, input_tokens=0, output_tokens=1)), token)
+    tell(server, "metrics", token_usage("s-1", "output", 1, START + second, START + 3 * second), token)
+    assert judged() == "complete: "
+
+
+def prompt(at: datetime) -> dict[str, Any]:
+    nanoseconds = int(at.timestamp() * 1_000_000) * 1_000
+    told = {"event.name": "user_prompt", "session.id": "s-1", "prompt": CANARY}
+    return {"timeUnixNano": str(nanoseconds), "attributes": attributes(told)}

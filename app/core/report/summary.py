@@ -109,6 +109,13 @@ def _to_know(report: MonthReport) -> Iterator[str]:
     amount = f", {dollars_text(total.unattributed)}" if report.money else ""
     yield f"Tied to no pull (unattributed): {loose}{amount}."
     yield from filter(None, (coverage.untagged(report), coverage.silent(report)))
+    if number := total.unrecorded_agent_pulls:
+        whose = ", ".join(map(prose, total.unrecorded_agents))
+        were = "was" if number == 1 else "were"
+        yield (
+            f"{count(number, 'merged pull')} {were} opened by an agent's own account ({whose}) and left no record: "
+            "agent-made, cost unknown. In no figure here."
+        )
     if number := total.told_agent_runs:
         amount = f", {dollars_text(total.told_cost)}" if report.money else ""
         yield (

@@ -153,6 +153,8 @@ class MonthFigures:
     tokens: Tokens
     unpriced_models: tuple[str, ...] = ()
     unattributed_agent_runs: int = 0
+    unrecorded_agent_pulls: int = 0  # merged, opened by an agent's own account, without any record
+    unrecorded_agents: tuple[str, ...] = ()  # whose they are
     untagged_agent_runs: int = 0  # without a team, or with one that the repository may not use
     told_agent_runs: int = 0  # of which telemetry with an access token told
     told_cost: NanoUsd = ZERO  # of the month's calls of such agent runs

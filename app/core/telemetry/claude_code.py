@@ -9,6 +9,9 @@ response of the API, of sub-agents and side calls such as a title too:
 * `request_id` is the transcript's `requestId`. `cost_usd` is Claude Code's own estimate; `cost_usd_micros` rounds it.
 * `query_source` begins with `agent:` for a sub-agent. `speed` is `normal` for the standard one.
 
+The log events `user_prompt` and `tool_result` come before a request to the model. One that no response follows tells
+that the process was killed while an answer was on its way.
+
 The metric `claude_code.token.usage` counts the same tokens as deltas: a cross-check. `claude_code.cost.usage` and the
 spans `claude_code.llm_request` repeat the events, `assistant_response` and others hold texts: all ignored.
 """
@@ -25,6 +28,7 @@ from app.core.usage import Tokens
 
 AGENT = "claude-code"
 EVENTS = ("api_request", "claude_code.api_request")
+ASKS = ("user_prompt", "tool_result", "claude_code.user_prompt", "claude_code.tool_result")
 COUNTER = "claude_code.token.usage"
 KEYS = (
     "session.id", "app.version", "service.version", "event.timestamp", "model", "request_id", "speed", "query_source",
@@ -62,6 +66,13 @@ def read(told: Told) -> UsageEvent | None:
         subagent=label(fields, "query_source").startswith("agent:"),
         reported_cost=_cost(fields),
     )
+
+
+def asks(told: Told) -> str:
+    """The session in which the model is asked now; empty for another program's event of that name."""
+    if not told.scope.startswith(_SCOPE) or "session.id" not in told.attributes:
+        return ""
+    return session_of(told.attributes, "session.id")
 
 
 def read_count(told: Told) -> Count | None:

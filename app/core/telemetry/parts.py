@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from app.core.money import NanoUsd
 from app.core.usage import ModelCall, Purpose, Tokens
 
+ASKED = "asked"  # the kind of a total that is no count: when the model was last asked, in microseconds
+
 
 @dataclass(frozen=True, slots=True)
 class Tags:
@@ -40,6 +42,11 @@ class Total:
     series: str
     start_us: int
     value: int
+
+    @property
+    def about_us(self) -> int:
+        """When the session was at work."""
+        return self.value if self.kind == ASKED else self.start_us
 
 
 KINDS: dict[str, Callable[[Tokens], int]] = {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from app.core.reported import CLOCK_SKEW, OLDEST
 from app.core.telemetry import claude_code, codex, copilot, gemini_cli, qwen_code, tags
 from app.core.telemetry.fields import RefusedEventError, count
-from app.core.telemetry.parts import Reading, SessionPart, Tags, ToldCall, Total
+from app.core.telemetry.parts import ASKED, Reading, SessionPart, Tags, ToldCall, Total
 from app.core.telemetry.told import Told, Wanted
 from app.core.telemetry.usage_event import Count, CountReader, UsageEvent, UsageReader
 from app.core.usage import ModelCall
@@ -18,6 +18,7 @@ LIFETIME_UNKNOWN = "the log does not tell how long cache writes live"  # as the 
 NO_USAGE = "an answer in the log has no usage"  # likewise
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY_US = 24 * 3600 * 1_000_000
 _EVENTS: dict[str, tuple[str, UsageReader]] = {
     event: (agent.AGENT, agent.read)
     for agent in (claude_code, codex, gemini_cli, qwen_code)
@@ -42,13 +43,15 @@ def _keys(*of_agents: tuple[str, ...]) -> frozenset[str]:
     return frozenset(tags.KEYS).union(*of_agents)
 
 
-LOGS = Wanted(frozenset(_EVENTS), _keys(claude_code.KEYS, codex.KEYS, gemini_cli.KEYS, qwen_code.KEYS))
+LOGS = Wanted(
+    frozenset(_EVENTS).union(claude_code.ASKS), _keys(claude_code.KEYS, codex.KEYS, gemini_cli.KEYS, qwen_code.KEYS)
+)
 METRICS = Wanted(frozenset(_COUNTERS), _keys(claude_code.KEYS, gemini_cli.KEYS, qwen_code.KEYS))
 SPANS = Wanted(_Beginning(copilot.BEGINNING), _keys(copilot.KEYS))
 
 
 def read_logs(told: Iterable[Told], now: datetime) -> Reading:
-    """The model calls of log events that were decoded with LOGS."""
+    """The model calls of log events that were decoded with LOGS, and when models were asked."""
     return _read_calls(told, now, _EVENTS.get)
 
 
@@ -81,6 +84,7 @@ def _read_calls(
     for one in told:
         found = reader_of(one.name)
         if found is None:
+            parts.add_ask(one)
             continue
         try:
             event = found[1](one)
@@ -138,6 +142,14 @@ class _Parts:
         )
         part.calls.append(ToldCall(call, event.reported_cost))
         self._used += 1
+
+    def add_ask(self, told: Told) -> None:
+        """Note that a model was asked, where the event tells that."""
+        session = claude_code.asks(told) if told.name in claude_code.ASKS else ""
+        if session and self._oldest_us <= told.at_us <= self._newest_us:
+            day_us = told.at_us - told.at_us % _DAY_US
+            part = self._part(claude_code.AGENT, told, session, "")
+            part.totals.append(Total("", ASKED, ASKED, day_us, told.at_us))
 
     def add_count(self, agent: str, point: Told, counted: Count) -> None:
         """Raises RefusedEventError."""

@@ -161,13 +161,17 @@ TABLES = {
         account_id number, repository_id number, number number | title text, state string, draft flag,
         locked flag, head_ref string, head_sha string, head_repository_id number?, base_ref string,
         author_id number, created_at_us number, closed_at_us number?, merged_at_us number?,
-        merge_commit_sha string?, reverts_number number?, read_at_us number
+        merge_commit_sha string?, reverts_number number?, reverts_shas text,
+        reverts_only flag, read_at_us number
     """,
     "pull_commit": """
         account_id number, repository_id number, number number, sha string | committed_at_us number
     """,
     "pull_head": """
         account_id number, repository_id number, number number, sha string |
+    """,
+    "pull_issue": """
+        account_id number, repository_id number, number number, issue number |
     """,
     "record": """
         id string | account_id number, workflow_job_id string, phase string, state string, claims text,
@@ -198,8 +202,8 @@ TABLES = {
         id string | account_id number, issuer string, repository_id number, run_id number, run_attempt number,
         job_key string, check_run_id number?, event_name string, ref string, head_ref string, base_ref string,
         actor_id number, workflow string, workflow_ref string, job_workflow_ref string,
-        repository_properties text, job_name string, matrix string, pull_number number?, commits_made text,
-        started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
+        repository_properties text, job_name string, matrix string, pull_number number?, issue_number number?,
+        commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
         run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
         run_state string, state string, opened_at_us number, closed_at_us number?
     """,
@@ -223,11 +227,18 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("uq_model_call_identity", "model_call", "identity", {"unique": True}),
     ("ix_pull_branch", "pull", "account_id repository_id head_ref", {}),
     ("ix_pull_commit_sha", "pull_commit", "account_id repository_id sha", {}),
+    ("ix_pull_issue_issue", "pull_issue", "account_id repository_id issue", {}),
     ("ix_pull_head_sha", "pull_head", "account_id repository_id sha", {}),
     ("ix_record_account_id", "record", "account_id", {}),
     ("ix_record_workflow_job_id", "record", "workflow_job_id", {}),
     ("ix_tie_pull", "tie", "account_id repository_id number", {}),
     ("ix_used_token_expires_at_us", "used_token", "expires_at_us", {}),
+    (
+        "ix_workflow_job_issue",
+        "workflow_job",
+        "account_id repository_id issue_number",
+        {**waiting("issue_number IS NOT NULL")},
+    ),
     ("ix_workflow_job_pull", "workflow_job", "account_id repository_id pull_number", {}),
     ("ix_workflow_job_ref", "workflow_job", "account_id repository_id ref", {}),
     ("ix_workflow_job_sha", "workflow_job", "account_id repository_id run_head_sha", {}),
