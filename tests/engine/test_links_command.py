@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.store.database import Database
-from app.store.tables import AgentRun
+from app.store.tables import AgentRun, Pull, WorkflowJob
 from tests.engine.play import rows
 from tests.engine.test_command import run
 
@@ -22,18 +22,21 @@ def known(sqlite_url: str) -> Iterator[Database]:
         execute = session.connection().exec_driver_sql
         execute("INSERT INTO installation VALUES (100, 1, 'acme', 'Organization', 'active', '{}', 0)")
         execute("INSERT INTO repository VALUES (100, 2, 'acme', 'r', 'main', 'private', 0, 1, 'installed', 0)")
-        execute(
-            "INSERT INTO pull (account_id, repository_id, number, title, state, draft, locked, head_ref, head_sha,"
-            " base_ref, author_id, created_at_us, read_at_us)"
-            " VALUES (100, 2, 7, 't', 'open', 0, 0, 'f', 'a', 'main', 1, 0, 0)"
-        )
-        execute(
-            "INSERT INTO workflow_job (id, account_id, issuer, repository_id, run_id, run_attempt, job_key,"
-            " event_name, ref, head_ref, base_ref, actor_id, workflow, workflow_ref, job_workflow_ref,"
-            " repository_properties, job_name, matrix, commits_made, started_at_us, run_state, state, opened_at_us)"
-            " VALUES ('j', 100, 'i', 2, 5, 1, 'k', 'schedule', 'refs/heads/main', '', '', 1, 'w', 'w', 'w', '{}', '',"
-            " '', '[]', 0, 'read', 'closed', 0)"
-        )
+        session.add(
+            Pull(
+                account_id=100, repository_id=2, number=7, title="t", state="open", head_ref="f", head_sha="a",
+                base_ref="main", author_id=1, created_at_us=0, read_at_us=0,
+            )
+        )  # fmt: skip
+        names = ("issuer", "job_key", "head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref")
+        texts: dict[str, Any] = dict.fromkeys(names, "")
+        session.add(
+            WorkflowJob(
+                **texts, id="j", account_id=100, repository_id=2, run_id=5, run_attempt=1,
+                event_name="schedule", ref="refs/heads/main", actor_id=1, started_at_us=0, run_state="read",
+                state="closed", opened_at_us=0,
+            )
+        )  # fmt: skip
         session.add(
             AgentRun(
                 **AMOUNTS, id=RUN, account_id=100, repository_id=2, workflow_job_id="j", record_id="r", agent="codex",
