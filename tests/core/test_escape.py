@@ -25,6 +25,7 @@ hostile = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8)), m
 @given(hostile)
 @example("</details><img src=x onerror=alert(1)>")
 @example("``` | `` -->")
+@example(r"\[x]: https://evil.example")
 def test_code_is_one_code_span_wherever_it_stands(text: str) -> None:
     for markdown in (
         code(text),
@@ -118,3 +119,10 @@ def test_only_plain_web_addresses_become_links(url: str) -> None:
 def test_names_in_a_row_are_counted_when_cut() -> None:
     assert codes(("a", "b", "c", "")) == "`a`, `b` and 1 more"
     assert codes(()) == NOTHING
+
+
+@pytest.mark.parametrize("text", [r"\[x]: https://evil.example", "x]: y", "a]:b"])
+def test_a_link_that_begins_a_paragraph_defines_nothing(text: str) -> None:
+    page = Page(link(code(text), "https://github.com/acme"))
+    assert page.tags.count("a") == 1
+    assert len(page.inside) == 1

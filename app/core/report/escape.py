@@ -37,10 +37,12 @@ def code(text: str, limit: int = WORD) -> str:
     """A code span, safe in a sentence, a list, a link and a table cell; "–" for a text that shows nothing.
 
     Look-alikes replace what a code span in a table cannot hold (the backtick, the bar) and the openings and ends
-    of HTML comments, so that a marker of ours is never found in what others wrote.
+    of HTML comments, so that a marker of ours is never found in what others wrote; and the colon behind a bracket, as
+    a link that begins a paragraph with such a text would be read as the definition of a link, and vanish.
     """
     shown = plain(text, limit).replace("`", "'").replace("|", "¦")
     shown = shown.replace("<!", "‹!").replace("-->", "--›").replace("--!>", "--!›")
+    shown = shown.replace("]:", "]∶")
     return f"`{shown}`" if shown else NOTHING
 
 
