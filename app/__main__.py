@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from app.link_options import add_parsers
 from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -79,9 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     survey = command("survey", _survey, "Have workflows that run agents without leaving a record looked for now")
     survey.add_argument("--month", help="as 2026-10; default: the last one that is over")
     survey.add_argument("--account", help="login or id; default: every account")
+    backfill = command("backfill", _backfill, "Read the history of pulls now: what changed unheard")
+    backfill.add_argument("--account", help="login or id; default: every account")
+    backfill.add_argument("--since", help="the first day, UTC, as 2026-10-01; default: 90 days, or since agents ran")
     waste = command("waste", _waste, "Show what workflows wasted in a month, as money with the arithmetic")
     waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
     waste.add_argument("--account", help="login or id; default: every account")
+    add_parsers(lambda name, about: command(name, partial(_by_hand, name), about))
     _token_parser(command("token", _token_list, "Access tokens for telemetry, the API and Prometheus"))
     report = command("report", _report, "Print a month's figures, or each agent run's share in each pull as CSV")
     report.add_argument("--month", required=True, help="as 2026-10")
@@ -250,54 +256,28 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
     migrate(settings.database_url)
 
 
-def _inbox_list(settings: Settings, _options: argparse.Namespace) -> None:
-    from app.store.dead import dead_jobs  # noqa: PLC0415
+def _inbox_list(settings: Settings, _options: argparse.Namespace) -> int:
+    from app.commands.inbox import list_dead  # noqa: PLC0415
 
-    with _database(settings) as database, database.reading() as session:
-        found = dead_jobs(session)
-    for job in found:
-        about = f"{job.kind:<9} {job.lane}  {job.delivery_id}"
-        print(f"{job.id}  {job.created_at:%Y-%m-%d %H:%M}  {about}  {_line(job.error)}")
-    print(f"{len(found)} dead" if found else "nothing is dead", file=sys.stderr)
+    with _database(settings) as database:
+        return list_dead(database)
 
 
 def _inbox_show(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.dead import dead_job  # noqa: PLC0415
-    from app.store.inbox import load  # noqa: PLC0415
+    from app.commands.inbox import show_dead  # noqa: PLC0415
 
-    with _database(settings) as database, database.reading() as session:
-        job = dead_job(session, options.id)
-        if job is None:
-            return _not_dead(options.id)
-        kept = load(session, job.delivery_id) if job.delivery_id else None
-    for name in ("id", "account_id", "lane", "kind", "args", "attempts", "created_at", "error"):
-        print(f"{name:<11} {_line(str(getattr(job, name)))}")
-    if kept is not None:
-        print(f"{'event':<11} {kept.event}")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(kept.payload + b"\n")
-    return 0
+    with _database(settings) as database:
+        return show_dead(database, options.id)
 
 
 def _inbox_revive(settings: Settings, options: argparse.Namespace) -> int:
-    from app.store.dead import dead_job, dead_jobs, revive  # noqa: PLC0415
+    from app.commands.inbox import revive_dead  # noqa: PLC0415
 
     if bool(options.id) == options.all:
         print("Name one job or delivery, or say --all.", file=sys.stderr)
         return 2
-    with _database(settings) as database, database.transaction() as session:
-        found = dead_jobs(session) if options.all else [dead_job(session, options.id)]
-        if found == [None]:
-            return _not_dead(options.id)
-        for job in found:
-            revive(session, cast("Any", job), _now())
-    print(f"{len(found)} revived; a running worker takes them up within a second", file=sys.stderr)
-    return 0
-
-
-def _not_dead(which: str) -> int:
-    print(f"There is no dead job or delivery {_line(which)}; `inbox list` shows them all.", file=sys.stderr)
-    return 1
+    with _database(settings) as database:
+        return revive_dead(database, options.id, _now())
 
 
 def _token_add(settings: Settings, options: argparse.Namespace) -> int:
@@ -347,6 +327,13 @@ def _for_accounts(settings: Settings, options: argparse.Namespace, run: "Callabl
     return 1
 
 
+def _by_hand(name: str, settings: Settings, options: argparse.Namespace) -> int:
+    from app.linking import run  # noqa: PLC0415
+
+    with _world(settings, with_github=False) as world:
+        return run(name, world, _accounts(world, options.account), options)
+
+
 def _doctor(settings: Settings, _options: argparse.Namespace) -> int:
     from app.doctor import diagnose, exit_code, render  # noqa: PLC0415
 
@@ -387,7 +374,7 @@ def _survey(settings: Settings, options: argparse.Namespace) -> int:
         with world.db.transaction() as session:
             asked = sum(ask_for_surveys(session, account_id, month, world.now()) for account_id in accounts)
     if not accounts:
-        print("There is no such account on which the App is installed and active.", file=sys.stderr)
+        print(NO_ACCOUNT, file=sys.stderr)
         return 1
     print(f"{asked} to survey for {month}; a running worker takes them up within a second", file=sys.stderr)
     return 0
@@ -436,13 +423,33 @@ def _summarize(world: "World", account_id: int, month: str) -> int:
     return 1
 
 
+def _backfill(settings: Settings, options: argparse.Namespace) -> int:
+    from app.backfill import backfill  # noqa: PLC0415
+
+    since = _first_day(options.since) if options.since else None
+    if options.since and since is None:
+        return 2
+    settings.require_complete()
+    with _world(settings) as world:
+        accounts = _accounts(world, options.account)
+        if not accounts:
+            print(NO_ACCOUNT, file=sys.stderr)
+        return backfill(world, _worker(world), accounts, since, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _first_day(text: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        print(f"{text!r} is not a day: write it as 2026-10-01", file=sys.stderr)
+        return None
+
+
 def _reprice(settings: Settings, options: argparse.Namespace) -> int:
     from app.stories.reprice import reprice  # noqa: PLC0415
 
-    try:
-        since = datetime.combine(date.fromisoformat(options.since), datetime.min.time(), UTC)
-    except ValueError:
-        print(f"{options.since!r} is not a day: write it as 2026-10-01", file=sys.stderr)
+    since = _first_day(options.since)
+    if since is None:
         return 2
     refused = 0
     with _world(settings, with_github=False) as world:
@@ -467,12 +474,11 @@ def _waste(settings: Settings, options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
 
-    def tell(world: "World", accounts: list[int]) -> int:
-        for account_id in accounts:
-            print("\n".join(map(_line, told_waste(world, account_id, month))))
+    def told(world: "World", accounts: list[int]) -> int:
+        print("\n".join(_line(line) for each in accounts for line in told_waste(world, each, month)))
         return 0
 
-    return _for_accounts(settings, options, tell)
+    return _for_accounts(settings, options, told)
 
 
 def _demo(_settings: Settings, options: argparse.Namespace) -> None:

@@ -213,7 +213,7 @@ def _deliveries(deliveries: list[dict[str, Any]]) -> Findings:
         return
     reasons = sorted({f"{delivery['status_code']} {delivery['status']}" for delivery in failed.values()})
     told = f"{len(failed)} of the latest {len(failed) + len(arrived)} did not arrive: {', '.join(reasons)}"
-    mend = "Mend what the reasons name, then redeliver on the App's page, under Advanced, within three days."
+    mend = "Mend what the reasons name, within three days: they are then asked for again by themselves."
     yield Finding(Level.WARNING, "deliveries", told, mend)
 
 

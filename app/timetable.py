@@ -6,14 +6,26 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
-from app.store.queue import NewJob
+from app.store.queue import NewJob, behind
+from app.store.redeliveries import deliveries_job
 from app.store.schedule import Entry
 from app.store.surveys import survey_job, unsurveyed
-from app.stories import allocate, conclude, enroll, publish, record, summarize, survey
+from app.stories import (
+    allocate,
+    attribute,
+    conclude,
+    enroll,
+    history,
+    publish,
+    record,
+    redeliver,
+    summarize,
+    survey,
+)
 from app.worker import Story, deliver, throw_away
 from app.world import World
 
@@ -21,6 +33,7 @@ from app.world import World
 FINAL_DAY = 16
 REFRESH_SPREAD_S = 3000
 SUMMARY_SPREAD_S = 3600
+SWEEP_SPREAD_S = 3 * 3600
 # The first day's surveys end before the second day's summaries; the other days are for what was missed.
 SURVEY_DAYS = range(1, 4)
 SURVEY_SPREAD_S = 20 * 3600
@@ -32,6 +45,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     InstallationEvent: enroll.on_installation,
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
+    CommentEvent: attribute.on_comment,
 }
 
 
@@ -43,10 +57,14 @@ def stories() -> Mapping[str, Story]:
         "read": allocate.read,
         "resettle": allocate.resettle,
         "publish": publish.publish,
+        "answer": attribute.answer,
         "expect": record.expect,
         "ended": conclude.conclude,
         "summary": summarize.summarize,
         "survey": survey.survey,
+        "pulls": history.pulls_of(allocate.linked),
+        "sweep": history.sweep,
+        "deliveries": redeliver.deliveries,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -55,6 +73,9 @@ def stories() -> Mapping[str, Story]:
 
 def entries(settings: Settings) -> list[Entry]:
     """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change.
+
+    Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
+    compared with what we hold.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -83,9 +104,20 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("summary", day, timedelta(hours=3), summaries),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("refresh", hour, timedelta(0), refreshes),
+        Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
+        Entry("deliveries", timedelta(minutes=15), timedelta(minutes=5), _deliveries),
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
+
+
+def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        yield NewJob(account, behind(account), "sweep", "sweep", {}, slot + _spread(account, SWEEP_SPREAD_S))
+
+
+def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
+    yield deliveries_job(slot)
 
 
 def _surveys(session: Session, slot: datetime) -> Iterable[NewJob]:

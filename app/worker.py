@@ -32,6 +32,7 @@ LONGEST_BACK_OFF_S = 3600.0
 LEASE = timedelta(seconds=60)
 POLL_S = 0.5
 JOBS_PER_HOLD = 50  # then the lane queues again, so that one busy pull cannot keep a thread for itself
+JOBS_PER_HOLD_BEHIND = 1  # what may wait looks after each job whether something came that may not
 ERROR_CHARACTERS = 500
 FAILED_CLAIM_WAIT_S = 1.0
 WRITE_AGAIN_AFTER_S = (0.2, 1.0)
@@ -56,6 +57,7 @@ class Worker:
         self.world, self.stories, self.entries = world, stories, entries
         self.lease, self.poll_s, self.jitter = lease, poll_s, jitter
         self.threads = world.settings.workers
+        self.most_behind = max(1, self.threads // 2)  # of the threads; the others are there for what comes meanwhile
         self.beat_at = 0.0  # time.monotonic() of the last claim that worked
         self._stopping = threading.Event()
         self._held: dict[Hold, float] = {}  # when each lease was last renewed, time.monotonic()
@@ -78,11 +80,16 @@ class Worker:
     def drain(self, only: str | None = None) -> int:
         """Do all that is due now (or what is due in one lane), in this thread; the number of lanes it took."""
         taken = 0
-        while holds := self._claim(self.threads, only):
-            taken += len(holds)
-            for hold in holds:
-                self._work(hold)
+        while worked := self.step(only):
+            taken += worked
         return taken
+
+    def step(self, only: str | None = None) -> int:
+        """Work once on each lane that is due now, in this thread; the number of lanes."""
+        holds = self._claim(self.threads, only)
+        for hold in holds:
+            self._work(hold)
+        return len(holds)
 
     def _turn(self, pool: ThreadPoolExecutor) -> bool:
         """Renew, fire the schedule, claim. Whether there may be more to claim at once."""
@@ -100,8 +107,12 @@ class Worker:
         return bool(holds) and len(holds) == free and len(self._held) < self.threads
 
     def _claim(self, limit: int, only: str | None = None) -> list[Hold]:
+        with self._lock:
+            behind = self.most_behind - sum(hold.behind for hold in self._held)
         with self.world.db.transaction() as session:
             holds = lanes.claim(session, self.world.now(), self.lease, limit, only)
+            if (left := min(limit - len(holds), behind)) > 0:
+                holds += lanes.claim(session, self.world.now(), self.lease, left, only, waits=True)
         self.beat_at = time.monotonic()
         with self._lock:
             self._held |= dict.fromkeys(holds, self.beat_at)
@@ -143,7 +154,7 @@ class Worker:
         ended: Ended | None = None
         job: Job | None = None
         try:
-            for _ in range(JOBS_PER_HOLD):
+            for _ in range(JOBS_PER_HOLD_BEHIND if hold.behind else JOBS_PER_HOLD):
                 job = self._write(hold, ended, go_on=True)
                 if job is None:
                     return

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.core.pricing import PriceList
     from app.github.app import GitHubApp
     from app.github.client import GitHubClient
+    from app.github.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class World:
     now: Callable[[], datetime]
     hold: Hold | None = None
 
-    def client(self, account_id: int) -> "GitHubClient | None":
+    def client(self, account_id: int, limits: "Limits | None" = None) -> "GitHubClient | None":
         """GitHub as the App sees it on one account, within its limits; None where it is not installed and active."""
         with self.db.reading() as session:
             installation = installation_of(session, account_id)
         if installation is None or installation.state != "active":
             return None
-        return self.github.on(installation.installation_id, self.allowance(account_id))
+        return self.github.on(installation.installation_id, limits or self.allowance(account_id))
 
     def allowance(self, account_id: int) -> Allowance:
         """The account's limits, for a client made by hand."""

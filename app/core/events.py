@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from app.core.commands import may_hold_command
 from app.core.facts import AccountId, PullNumber, RepositoryFact, RepositoryId
 
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
@@ -73,7 +74,22 @@ class RerequestEvent:
     numbers: tuple[PullNumber, ...]
 
 
-Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent
+@dataclass(frozen=True, slots=True)
+class CommentEvent:
+    """`issue_comment`. `by_person`: a person's account wrote it, and neither a bot nor an App in its name."""
+
+    account_id: AccountId
+    installation_id: int
+    action: str
+    repository: RepositoryFact
+    number: PullNumber
+    on_pull: bool  # and not on an issue
+    comment_id: int
+    body: str
+    by_person: bool
+
+
+Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +160,39 @@ class _Envelope(BaseModel):
         return owner.id
 
 
+class _Issue(BaseModel):
+    number: Id
+    pull_request: dict[str, Any] | None = None
+
+
+class _Author(BaseModel):
+    type: Text = ""
+
+
+class _Comment(BaseModel):
+    id: Id
+    body: Text | None = None
+    user: _Author | None = None
+    performed_via_github_app: dict[str, Any] | None = None
+
+    @property
+    def by_person(self) -> bool:
+        return self.user is not None and self.user.type == "User" and self.performed_via_github_app is None
+
+
 class _Routing(_Envelope):
     number: Id | None = None
     repository: _Owned | None = None
+    issue: _Issue | None = None
+    comment: _Comment | None = None
+
+    def is_used(self, name: str) -> bool:
+        """Whether there is anything to do. A comment without a command is nobody's business here: it is not kept."""
+        if name != "issue_comment":
+            return True
+        on_pull = self.issue is not None and self.issue.pull_request is not None
+        said = self.comment.body if self.comment is not None and self.comment.by_person else None
+        return on_pull and may_hold_command(said or "")
 
 
 class _Head(BaseModel):
@@ -190,6 +236,17 @@ class _CheckRunBody(_RepositoryBody):
     check_run: _CheckRun
 
 
+class _CommentBody(_RepositoryBody):
+    issue: _Issue
+    comment: _Comment
+
+
+def is_used(name: str, action: str) -> bool:
+    """Whether a delivery of this event and action is one that we may keep."""
+    only = {"check_run": "rerequested", "issue_comment": "created"}
+    return name in READERS and action == only.get(name, action)
+
+
 def route(name: str, payload: bytes) -> Route | None:
     """The least that must be known to keep a delivery; None for an event we do not use. ~50 µs for 25 kB.
 
@@ -198,13 +255,14 @@ def route(name: str, payload: bytes) -> Route | None:
     if name not in READERS:
         return None
     body = _read(_Routing, payload)
-    if name == "check_run" and body.action != "rerequested":
+    if not is_used(name, body.action) or not body.is_used(name):
         return None
     repository = body.repository
     account_id = body.account_id(repository.owner if repository else None)
     repository_id = repository.id if repository else 0
-    if body.number and repository_id:
-        lane = f"{account_id}/{repository_id}/{body.number}"
+    number = body.issue.number if body.issue is not None else body.number
+    if number and repository_id:
+        lane = f"{account_id}/{repository_id}/{number}"
     else:
         lane = f"{account_id}/repository/{repository_id}" if repository_id else f"{account_id}/installation"
     return Route(account_id, body.installation.id if body.installation else 0, repository_id, body.action, lane)
@@ -268,6 +326,21 @@ def _check_run(payload: bytes) -> RerequestEvent | None:
     )
 
 
+def _issue_comment(payload: bytes) -> CommentEvent:
+    body = _read(_CommentBody, payload)
+    return CommentEvent(
+        AccountId(body.account_id(body.repository.owner)),
+        body.installation.id,
+        body.action,
+        body.repository.fact(),
+        PullNumber(body.issue.number),
+        body.issue.pull_request is not None,
+        body.comment.id,
+        body.comment.body or "",
+        body.comment.by_person,
+    )
+
+
 def _read(model: type[Model], payload: bytes) -> Model:
     try:
         return model.model_validate_json(payload)
@@ -283,4 +356,5 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "installation_repositories": _installation,
     "repository": _repository,
     "check_run": _check_run,
+    "issue_comment": _issue_comment,
 }

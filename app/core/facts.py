@@ -81,10 +81,43 @@ class PullFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPull:
+    """A pull as a list of its repository tells it: all but its commits."""
+
+    pull: PullFact
+    repository_id: RepositoryId
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One attempt of GitHub's to deliver an event. Attempts of the same event share its `guid`."""
+
+    delivery_id: int
+    guid: str
+    delivered_at: datetime
+    ok: bool
+    event: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommitFact:
     sha: str
     committed_at: datetime
     reverts: tuple[str, ...] = ()  # commits that its message says to revert
+
+
+@dataclass(frozen=True, slots=True)
+class CommentFact:
+    """A comment as it stands now. `by_person`: a person's account wrote it, no bot and no App in its name."""
+
+    comment_id: int
+    body: str
+    user_id: int
+    login: str
+    by_person: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

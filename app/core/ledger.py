@@ -22,10 +22,14 @@ class Book(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where cost sits. `number` is the pull's, 0 in every other book."""
+    """Where cost sits. `number` is the pull's, 0 in every other book.
+
+    `repository_id` is the pull's, where it is not the repository in which the agent ran (0).
+    """
 
     book: Book
     number: int = 0
+    repository_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,18 @@ LABELS = {"E1": "direct", "E2": "manual", "E3": "direct", "E7": "claimed", "E8":
 
 
 @dataclass(frozen=True, slots=True)
+class ManualLink:
+    """What a person last decided of one agent run. `number` None: it is tied to no pull. `note`: who, and why.
+
+    `repository_id`: the pull's; 0 for the agent run's own repository.
+    """
+
+    number: PullNumber | None
+    note: str
+    repository_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What is known of the workflow run that an agent ran in. `head_…`, `event`, `actor_id`: GitHub's own record."""
 
@@ -63,6 +75,7 @@ class RunFacts:
     named_issue: int | None = None  # claimed
     commits_made: frozenset[str] = frozenset()  # claimed
     claims_count: bool = False  # the configuration lets claims count
+    manual: ManualLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +95,16 @@ class PullFacts:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`pulls`: whom the run served, with equal shares. None: unattributed, `note` says why; `tied` names candidates."""
+    """`pulls`: whom the run served, with equal shares. None: unattributed, `note` says why; `tied` names candidates.
+
+    `repository_id`: the pulls', where it is not the agent run's own (0).
+    """
 
     pulls: tuple[PullNumber, ...]
     evidence: Evidence | None
     note: str
     tied: tuple[PullNumber, ...] = ()
+    repository_id: int = 0
 
     @property
     def number(self) -> PullNumber | None:
@@ -100,6 +117,8 @@ Group = Sequence[PullFacts]
 
 def match(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
     """The pulls of an agent run. `pulls`: all of the repository's that share a ref, sha, branch or issue with it."""
+    if run.manual is not None and not any(_by_signed_ref(run, pulls)):
+        return _by_hand(run.manual)
     for evidence, find, note in LADDER:
         groups = [_child_most(run, group) for group in find(run, pulls) if group]
         if groups:
@@ -145,6 +164,13 @@ def branch_of(run: RunFacts) -> str | None:
 def _by_signed_ref(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
     number = signed_pull(run.ref)
     return [[pull for pull in pulls if pull.number == number]]
+
+
+def _by_hand(link: ManualLink) -> Match:
+    """E2: below what GitHub signed, above all that is found out. It asks nothing of the pull, nor of its life."""
+    if link.number is None:
+        return Match((), None, link.note)
+    return Match((link.number,), Evidence.MANUAL, link.note, repository_id=link.repository_id)
 
 
 def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:

@@ -38,10 +38,11 @@ def pieces_by_model(
 
     What a month costs goes to the month's grains, by their cost; where it has none, to all of them.
     """
+    if len(grains) == 1:  # most agent runs: nothing is parted
+        return {grains[0].model: (Piece(grains[0].at, NanoUsd(sum(by_month.values())), tokens[0]),)}
     costs: list[NanoUsd] = [ZERO] * len(grains)
     for month, amount in by_month.items():
-        where = [n for n, grain in enumerate(grains) if grain.at in month] if len(grains) > 1 else []
-        where = where or list(range(len(grains)))
+        where = [n for n, grain in enumerate(grains) if grain.at in month] or list(range(len(grains)))
         parts = share(amount, [grains[n].cost for n in where])
         for n, part in zip(where, parts, strict=True):
             costs[n] = NanoUsd(costs[n] + part)

@@ -13,7 +13,7 @@ from githubkit.auth import BaseAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import GitHubException, RequestFailed
 
-from app.core.facts import InstallationFact
+from app.core.facts import DeliveryAttempt, InstallationFact
 from app.core.outcomes import Later, Refused
 from app.github import read
 from app.github.client import GitHubClient
@@ -125,6 +125,17 @@ class GitHubApp:
             if len(found) == most:
                 break
         return found
+
+    def delivery_attempts(self, cursor: str = "") -> tuple[list[DeliveryAttempt], str]:
+        """A page of GET /app/hook/deliveries, the newest first, and the cursor of the next one; "" on the last one."""
+        question = {"per_page": "100"} | ({"cursor": cursor} if cursor else {})
+        answer = self._ask("GET", "/app/hook/deliveries", params=question)
+        more = next_page(answer) or {}
+        return [read.delivery_attempt(body) for body in answer.json()], more.get("cursor", "")
+
+    def redeliver(self, delivery_id: int) -> None:
+        """Have GitHub deliver an event again, soon, with the same guid. Refused(404) when GitHub keeps it no more."""
+        self._ask("POST", f"/app/hook/deliveries/{delivery_id}/attempts")
 
     def server_time(self) -> datetime | None:
         """GitHub's own clock, asked without the key; None when the answer bears no date."""

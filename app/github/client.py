@@ -5,7 +5,7 @@ Every method may raise Later, Refused and GitHubFailed.
 
 from datetime import timedelta
 
-from app.core.facts import CommitFact, FileFact, PullFact, RepositoryFact, WorkflowRunFact
+from app.core.facts import CommentFact, CommitFact, FileFact, ListedPull, PullFact, RepositoryFact, WorkflowRunFact
 from app.core.month import Month
 from app.core.report.values import CheckOutput
 from app.github import read
@@ -41,6 +41,17 @@ class GitHubClient:
         """The pull as it stands now; merged when it has a merge time, whatever else it claims."""
         body = self._connection.find(self._at(owner, name).path("pulls", number))
         return None if body is None else read.pull(body)
+
+    def list_pulls(
+        self, owner: str, name: str, state: str, sort: str, page: int, size: int
+    ) -> tuple[list[ListedPull], bool]:
+        """A page (from 1, of at most 100) of the pulls in a state, the newest first, and whether there are more.
+
+        `state` is "open" or "closed", `sort` "created" or "updated". Refused(404) without the repository.
+        """
+        question = {"state": state, "sort": sort, "direction": "desc", "per_page": str(size), "page": str(page)}
+        found, more = self._connection.page(self._at(owner, name).path("pulls"), question)
+        return [read.listed_pull(body) for body in found], more
 
     def read_pull_commits(self, owner: str, name: str, number: int) -> list[CommitFact]:
         """The pull's commits, oldest first, at most 250. Refused(404) without the pull."""
@@ -89,6 +100,21 @@ class GitHubClient:
         except ValueError:
             return None
         return read.file_text(self._connection.find(where, {"ref": ref} if ref else None))
+
+    def read_comment(self, owner: str, name: str, comment_id: int) -> CommentFact | None:
+        """A comment on an issue or a pull as it stands now."""
+        body = self._connection.find(self._at(owner, name).path("issues", "comments", comment_id))
+        return None if body is None else read.comment(body)
+
+    def may_write(self, owner: str, name: str, login: str, user_id: int) -> bool:
+        """Whether a person may push to the repository, at this moment. False where GitHub does not tell."""
+        body = self._connection.find(self._at(owner, name).path("collaborators", login, "permission"))
+        return body is not None and read.may_write(body, user_id)
+
+    def react(self, owner: str, name: str, comment_id: int, content: str) -> None:
+        """Put our reaction ("+1", "confused") below a comment; the same one twice is one."""
+        path = self._at(owner, name).path("issues", "comments", comment_id, "reactions")
+        self._connection.write("POST", path, {"content": content})
 
     def put_check(
         self,

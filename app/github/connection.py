@@ -64,6 +64,11 @@ class Connection:
                 yield item
             question = next_page(answer)
 
+    def page(self, path: str, params: Mapping[str, str]) -> tuple[list[dict[str, Any]], bool]:
+        """One page of a list, and whether there is another one."""
+        answer = self._ask("GET", path, params)
+        return _json(answer), next_page(answer) is not None
+
     def write(self, method: str, path: str, body: object = None, *, creating: bool = False) -> Any:
         """Change something; the answer's JSON, or None without one. `creating` as in Limits.before_write."""
         with promptly():  # from before the leave is given: it may be long in coming, too

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 # Names and levels are GitHub's; the reason is shown by `doctor` where the permission is missing.
 WANTED: Mapping[str, tuple[str, str]] = {
-    "metadata": ("read", "comes with every App: repository names, ids and visibility"),
-    "pull_requests": ("write", "to read pulls and their commits, and to keep the one comment"),
+    "metadata": ("read", "comes with every App: repository names, ids and visibility, and who may write there"),
+    "pull_requests": ("write", "to read pulls and their commits, to keep the one comment, and to answer commands"),
     "checks": ("write", "to show the cost as a check run on the pull's head"),
     "issues": ("write", "to keep the monthly summary issue"),
     "actions": ("read", "to ask GitHub which commit and branch a workflow run really ran on"),
     "contents": ("read", "to read mergemeter.yml, and the workflow line that an annotation is for"),
 }
 # installation and installation_repositories come to every App without being asked for.
-WANTED_EVENTS = frozenset({"pull_request", "check_run", "repository"})
+WANTED_EVENTS = frozenset({"pull_request", "check_run", "repository", "issue_comment"})
 _RANK = {"read": 1, "write": 2, "admin": 3}
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from app.core.facts import (
     AccountId,
+    CommentFact,
     CommitFact,
+    DeliveryAttempt,
     FileFact,
     InstallationFact,
+    ListedPull,
     PullFact,
     PullNumber,
     PullState,
@@ -33,6 +36,18 @@ def installation(body: dict[str, Any]) -> InstallationFact:
         account_type=account.get("type", "Organization"),
         suspended=body.get("suspended_at") is not None,
         permissions=body.get("permissions") or {},
+    )
+
+
+def delivery_attempt(body: dict[str, Any]) -> DeliveryAttempt:
+    """An attempt from GET /app/hook/deliveries. One that got no HTTP answer is no failure to GitHub: only OK is OK."""
+    return DeliveryAttempt(
+        delivery_id=body["id"],
+        guid=body["guid"],
+        delivered_at=instant(body["delivered_at"]),
+        ok=body["status"] == "OK",
+        event=body["event"],
+        action=body.get("action") or "",
     )
 
 
@@ -70,6 +85,11 @@ def pull(body: dict[str, Any]) -> PullFact:
     )
 
 
+def listed_pull(body: dict[str, Any]) -> ListedPull:
+    """A pull from a list of its repository's."""
+    return ListedPull(pull(body), RepositoryId(body["base"]["repo"]["id"]), instant(body["updated_at"]))
+
+
 def _lines_changed(body: dict[str, Any]) -> int | None:
     """Lists of pulls and some events do not tell it."""
     added, deleted = body.get("additions"), body.get("deletions")
@@ -87,6 +107,23 @@ def commit(body: dict[str, Any]) -> CommitFact:
     dates = [person["date"] for person in people if person.get("date")]
     message = body["commit"].get("message") or ""
     return CommitFact(body["sha"], instant(dates[0]) if dates else EPOCH, reverted_shas(message))
+
+
+def comment(body: dict[str, Any]) -> CommentFact:
+    user = body.get("user") or {}
+    return CommentFact(
+        comment_id=body["id"],
+        body=body.get("body") or "",
+        user_id=user.get("id", NOBODY),
+        login=user.get("login") or "",
+        by_person=user.get("type") == "User" and not body.get("performed_via_github_app"),
+        created_at=instant(body["created_at"]),
+    )
+
+
+def may_write(body: dict[str, Any], user_id: int) -> bool:
+    """Whether a collaborator's permission is write or more, and is that of this very account: logins change hands."""
+    return body.get("permission") in ("admin", "write") and (body.get("user") or {}).get("id") == user_id
 
 
 def workflow_run(body: dict[str, Any]) -> WorkflowRunFact:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.sandbox.shapes import accounts, checks, conversations, repositories
-from app.sandbox.state import Account, App, CheckRun, Delivery, Hub, Installation, Pull, Repository
+from app.sandbox.state import Account, App, CheckRun, Comment, Delivery, Hub, Installation, Pull, Repository
 
 ALWAYS = ("installation", "installation_repositories", "installation_target", "ping")  # sent without subscription
 
@@ -95,6 +95,18 @@ def pull_request(
 ) -> None:
     body = {"action": action, "number": pull.number, "pull_request": conversations.pull_full(hub, repository, pull)}
     emit(hub, "pull_request", repository.owner, sender, body | dict(more), repository)
+
+
+def issue_comment(
+    hub: Hub, repository: Repository, comment: Comment, action: str, sender: Account, more: Mapping[str, Any]
+) -> None:
+    """issue_comment: created, edited or deleted, on an issue or a pull."""
+    body = {
+        "action": action,
+        "issue": conversations.issue(hub, repository, repository.issues[comment.number]),
+        "comment": conversations.comment(hub, repository, comment),
+    }
+    emit(hub, "issue_comment", repository.owner, sender, body | dict(more), repository)
 
 
 def check_rerequested(hub: Hub, repository: Repository, check: CheckRun, sender: Account) -> None:

@@ -21,6 +21,7 @@ FIRST_IDS = {
     "pull": 2_900_000_000,
     "issue": 3_500_000_000,
     "comment": 3_410_000_000,
+    "reaction": 330_000_000,
     "check": 53_000_000_000,
     "suite": 48_000_000_000,
     "run": 19_000_000_000,
@@ -61,6 +62,15 @@ class Comment:
     body: str
     created_at: datetime
     updated_at: datetime
+    reactions: list["Reaction"] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Reaction:
+    reaction_id: int
+    author: Account
+    content: str
+    created_at: datetime
 
 
 @dataclass(eq=False)
@@ -127,6 +137,13 @@ class Repository:
     properties: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     run_numbers: dict[str, int] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)  # by account id: "read", "triage", "write", "maintain", "admin"
+
+    def role(self, account: Account) -> str:
+        """What an account may do here; "none" for a stranger to a repository that is not public."""
+        if account is self.owner:
+            return "admin"
+        return self.roles.get(account.account_id, "none" if self.private else "read")
 
     @property
     def full_name(self) -> str:

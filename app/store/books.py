@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlalchemy import text
+from sqlmodel import Session, select
 
 from app.core.facts import AgentRunKey
 from app.core.ledger import Book, Entry, Place, usage_entries
@@ -12,7 +12,7 @@ from app.core.money import NanoUsd
 from app.core.month import Month
 from app.store.keys import new_key, us
 from app.store.raw import Raw
-from app.store.tables import Balance, LedgerEntry
+from app.store.tables import Balance
 
 ADD_ENTRY = Raw(
     "INSERT INTO ledger_entry (id, account_id, transaction_id, book, repository_id, number, agent_run_id, month,"
@@ -24,6 +24,11 @@ ADD_TO_BALANCE = Raw(
     " VALUES (:account_id, :repository_id, :book, :number, :month, :amount)"
     " ON CONFLICT (account_id, repository_id, book, number, month)"
     " DO UPDATE SET amount_nano_usd = balance.amount_nano_usd + excluded.amount_nano_usd"
+)
+
+HOLDING = text(
+    "SELECT book, number, repository_id, month, SUM(amount_nano_usd) FROM ledger_entry"
+    " WHERE account_id = :account_id AND agent_run_id = :agent_run_id GROUP BY book, number, repository_id, month"
 )
 
 
@@ -41,7 +46,7 @@ def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: s
             "account_id": run.account_id,
             "transaction_id": transaction_id,
             "book": entry.place.book.value,
-            "repository_id": run.repository_id,
+            "repository_id": entry.place.repository_id or run.repository_id,
             "number": entry.place.number,
             "agent_run_id": run.agent_run_id,
             "month": int(entry.month),
@@ -63,17 +68,19 @@ def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, Nano
 
 def holding(session: Session, run: AgentRunKey) -> dict[tuple[Place, Month], NanoUsd]:
     """Where an agent run's cost sits now, by place and charge month, from its entries; places at zero are left out."""
-    amount = func.sum(LedgerEntry.amount_nano_usd)
-    rows = session.exec(
-        select(LedgerEntry.book, LedgerEntry.number, LedgerEntry.month, amount)
-        .where(LedgerEntry.account_id == run.account_id, LedgerEntry.agent_run_id == run.agent_run_id)
-        .group_by(LedgerEntry.book, col(LedgerEntry.number), col(LedgerEntry.month))
-    )
+    rows = session.connection().execute(HOLDING, {"account_id": run.account_id, "agent_run_id": run.agent_run_id})
     return {
-        (Place(Book(book), number), Month.from_int(month)): NanoUsd(int(total))
-        for book, number, month, total in rows
+        (Place(Book(book), number, elsewhere(repository_id, run.repository_id)), Month.from_int(month)): NanoUsd(
+            int(total)
+        )
+        for book, number, repository_id, month, total in rows
         if total
     }
+
+
+def elsewhere(repository_id: int, home_id: int) -> int:
+    """A pull's repository as places tell it: 0 where it is the one in which the agent ran."""
+    return 0 if repository_id == home_id else repository_id
 
 
 def balances(session: Session, account_id: int, repository_id: int | None = None) -> list[Balance]:

@@ -67,7 +67,7 @@ class Allowance:
         with self.db.transaction() as session:
             bucket = session.get(Bucket, self.account_id, with_for_update=True) or Bucket(account_id=self.account_id)
             bucket.blocked_until_us = max(bucket.blocked_until_us, until_us)
-            bucket.remaining = _number(told.get("x-ratelimit-remaining"), -1)
+            bucket.remaining = number_in(told, "x-ratelimit-remaining", -1)
             session.add(bucket)
 
     def _wait_until_us(self, bucket: Bucket, now_us: int, creating: bool) -> int:
@@ -99,16 +99,17 @@ class Allowance:
 
 
 def _blocked_until_us(headers: Mapping[str, str], status: int, now_us: int) -> int:
-    retry_after_s = _number(headers.get("retry-after"), 0)
+    retry_after_s = number_in(headers, "retry-after", 0)
     if status in (403, 429) and retry_after_s:
         return now_us + min(retry_after_s, LONGEST_WAIT_S) * SECOND_US
     if headers.get("x-ratelimit-remaining") == "0":
-        reset_us = _number(headers.get("x-ratelimit-reset"), 0) * SECOND_US
+        reset_us = number_in(headers, "x-ratelimit-reset", 0) * SECOND_US
         return min(max(reset_us, now_us + SECOND_US), now_us + LONGEST_WAIT_S * SECOND_US)
     return now_us + UNTOLD_WAIT_S * SECOND_US if status == 429 else 0
 
 
-def _number(text: str | None, otherwise: int) -> int:
-    with suppress(TypeError, ValueError):
-        return max(int(text or ""), 0)
+def number_in(headers: Mapping[str, str], name: str, otherwise: int) -> int:
+    """The number in a header (named in lower case), never below 0; `otherwise` where there is none."""
+    with suppress(ValueError):
+        return max(int(headers.get(name) or ""), 0)
     return otherwise

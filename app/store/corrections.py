@@ -14,6 +14,7 @@ from app.core.ledger import Book, Place
 from app.core.money import NanoUsd
 from app.core.repricing import Change, Difference, KeptCall, Price
 from app.core.usage import ModelCall, Tokens
+from app.store.books import elsewhere
 from app.store.compressed import compressed
 from app.store.keys import instant, new_key, us
 from app.store.raw import Raw, insert
@@ -115,4 +116,7 @@ def _before(change: Change) -> list[Any]:
 def tied_places(session: Session, run: AgentRun) -> list[tuple[Place, int]]:
     """The pulls that an agent run is tied to, with their weights."""
     query = select(Tie).where(Tie.account_id == run.account_id, Tie.agent_run_id == run.id).order_by(col(Tie.number))
-    return [(Place(Book.PULL, tie.number), tie.weight) for tie in session.exec(query)]
+    return [
+        (Place(Book.PULL, tie.number, elsewhere(tie.repository_id, run.repository_id)), tie.weight)
+        for tie in session.exec(query)
+    ]

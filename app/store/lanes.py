@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, select, text, true, update
+from sqlalchemy import RowMapping, or_, select, text, true, update
 from sqlmodel import Session, col
 
 from app.store import queue_tables
 from app.store.keys import us
-from app.store.queue import DONE, WAITING, Job
+from app.store.queue import BEHIND, DONE, WAITING, Job
 
 
 class LostLaneError(Exception):
@@ -31,6 +31,11 @@ class Hold:
     account_id: int
     fence: int
 
+    @property
+    def behind(self) -> bool:
+        """Whether it is a lane of what may wait."""
+        return self.lane.endswith(BEHIND)
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -43,21 +48,27 @@ class Ended:
     counts: bool = True  # whether the try that ended counts as one
 
 
-def claim(session: Session, now: datetime, lease: timedelta, limit: int, only: str | None = None) -> list[Hold]:
+def claim(
+    session: Session, now: datetime, lease: timedelta, limit: int, only: str | None = None, *, waits: bool = False
+) -> list[Hold]:
     """Take up to `limit` lanes that are due, the longest due first; never one of an account that GitHub blocks.
 
-    `only` names a lane: no other one is taken.
+    With `waits` these are lanes of what may wait, and none of an account whose requests are left to the others;
+    without, they are the others. `only` names a lane: no other one is taken.
 
     Several workers may claim at once: each lane goes to one of them (SKIP LOCKED; SQLite's writers take turns).
     """
     lane, bucket = queue_tables.Lane, queue_tables.Bucket
+    until_us = [bucket.blocked_until_us, bucket.rests_until_us] if waits else [bucket.blocked_until_us]
     blocked = select(bucket.account_id).where(  # type: ignore[call-overload]
-        col(bucket.account_id) == col(lane.account_id), col(bucket.blocked_until_us) > us(now)
+        col(bucket.account_id) == col(lane.account_id), or_(*(col(column) > us(now) for column in until_us))
     )
+    kind = col(lane.key).endswith(BEHIND)
     # As a CTE: PostgreSQL must not evaluate LIMIT … FOR UPDATE more than once, and never inlines one that locks.
     due = (
         select(col(lane.key))
         .where(col(lane.next_at_us) <= us(now), col(lane.lease_until_us) <= us(now), ~blocked.exists())
+        .where(kind if waits else ~kind)
         .where(col(lane.key) == only if only else true())
         .order_by(col(lane.next_at_us))
         .limit(limit)

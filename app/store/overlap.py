@@ -28,6 +28,7 @@ from app.store.told_runs import (
     Growth,
     grow,
     judge,
+    pulls_of,
     remove_calls,
     remove_told_run,
     what_is_left,
@@ -50,8 +51,8 @@ def take_over(session: Session, account_id: int, runs: Sequence[ReportedRun], no
             continue
         recorded = Recorded([Signed(run.session, run.calls)])
         for each in told:
-            numbers = _take(session, each, run, recorded, now)
-            changed += [(each.repository_id, number) for number in numbers]
+            pulls = pulls_of(session, each)
+            changed += pulls if _take(session, each, run, recorded, now) else []
     return changed
 
 
@@ -69,23 +70,25 @@ def _runs(
     return session.exec(query.order_by(col(AgentRun.id))).all()
 
 
-def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded, now: datetime) -> list[int]:
+def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded, now: datetime) -> bool:
+    """Whether there was anything to take."""
     gone = [each for each in _suspects(session, told, run) if recorded.holds(told.session, each.call)]
     nothing_came = told.model_calls == 0 and told.session == run.session
     if not gone and not nothing_came:
-        return []
+        return False
     session.exec(select(AgentRun.id).where(AgentRun.id == told.id).with_for_update())
     _reverse(session, told, gone, now)
     remove_calls(session, told, [each.position for each in gone])
     if len(gone) == told.model_calls:
-        return remove_told_run(session, told)
+        remove_told_run(session, told)
+        return True
     by = tally([each.call for each in gone], _costs(gone))
     models, first_us, last_us = what_is_left(session, told)
     grow(session, told.account_id, told.id, Growth(by, first_us, last_us, models, None, len(gone)), sign=-1)
     session.refresh(told)
     told.started_at_us, told.ended_at_us = first_us, last_us
     judge(session, told)
-    return []
+    return True
 
 
 def _suspects(session: Session, told: AgentRun, run: ReportedRun) -> list[KeptCall]:

@@ -45,6 +45,13 @@ RULES: tuple[tuple[timedelta, TextClause], ...] = (
         """),
     ),
     (
+        timedelta(days=8),
+        text("""
+            DELETE FROM undelivered WHERE guid IN (
+                SELECT guid FROM undelivered WHERE delivered_at_us < :before_us LIMIT :piece)
+        """),
+    ),
+    (
         timedelta(days=60),
         text("""
             DELETE FROM telemetry_total WHERE (account_id, agent, session, series, start_us) IN (

@@ -39,38 +39,46 @@ class Linked:
 
 def save_pull(session: Session, key: PullKey, fact: PullFact, linked: Linked, now: datetime) -> None:
     """Write a pull as GitHub tells it now, and remember its head."""
-    session.merge(
-        Pull(
-            account_id=key.account_id,
-            repository_id=key.repository_id,
-            number=key.number,
-            title=fact.title,
-            state=fact.state.value,
-            draft=fact.draft,
-            locked=fact.locked,
-            head_ref=fact.head_ref,
-            head_sha=fact.head_sha,
-            head_repository_id=fact.head_repository_id,
-            base_ref=fact.base_ref,
-            author_id=fact.author_id,
-            created_at_us=us(fact.created_at),
-            closed_at_us=us(fact.closed_at) if fact.closed_at else None,
-            merged_at_us=us(fact.merged_at) if fact.merged_at else None,
-            merge_commit_sha=fact.merge_commit_sha,
-            reverts_number=linked.reverts,
-            reverts_shas=json.dumps(list(linked.reverts_shas)),
-            reverts_only=linked.reverts_only,
-            lines_changed=fact.lines_changed,
-            read_at_us=us(now),
-        )
-    )
+    session.merge(pull_row(key, fact, linked, now))
+    save_closed_issues(session, key, linked.closes)
+    session.flush()
+    remember_heads(session, key, [fact.head_sha])
+
+
+def save_closed_issues(session: Session, key: PullKey, issues: Iterable[int]) -> None:
+    """Replace the issues that a pull's description closes by those of its present one."""
     session.exec(delete(PullIssue).where(_of(PullIssue, key)))
     session.add_all(
         PullIssue(account_id=key.account_id, repository_id=key.repository_id, number=key.number, issue=issue)
-        for issue in linked.closes
+        for issue in issues
     )
-    session.flush()
-    remember_heads(session, key, [fact.head_sha])
+
+
+def pull_row(key: PullKey, fact: PullFact, linked: Linked, now: datetime) -> Pull:
+    """A pull as the table holds it."""
+    return Pull(
+        account_id=key.account_id,
+        repository_id=key.repository_id,
+        number=key.number,
+        title=fact.title,
+        state=fact.state.value,
+        draft=fact.draft,
+        locked=fact.locked,
+        head_ref=fact.head_ref,
+        head_sha=fact.head_sha,
+        head_repository_id=fact.head_repository_id,
+        base_ref=fact.base_ref,
+        author_id=fact.author_id,
+        created_at_us=us(fact.created_at),
+        closed_at_us=us(fact.closed_at) if fact.closed_at else None,
+        merged_at_us=us(fact.merged_at) if fact.merged_at else None,
+        merge_commit_sha=fact.merge_commit_sha,
+        reverts_number=linked.reverts,
+        reverts_shas=json.dumps(list(linked.reverts_shas)),
+        reverts_only=linked.reverts_only,
+        lines_changed=fact.lines_changed,
+        read_at_us=us(now),
+    )
 
 
 def remember_heads(session: Session, key: PullKey, shas: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ from app.store.raw import Raw
 
 WAITING, RUNNING, DONE, DEAD = range(4)
 DELIVERY = "delivery"
+BEHIND = "/behind"
 # What these write stands on GitHub, where no fence can hold back a request that is under way.
 WRITES_OUTSIDE = frozenset({"publish", "summary"})
 
@@ -52,6 +53,11 @@ class Job:
     kind: str
     args: dict[str, Any] = field(default_factory=dict)
     attempts: int = 1
+
+
+def behind(account_id: int) -> str:
+    """The account's lane for what may wait: a worker takes it up only when nothing else of anybody's is due."""
+    return f"{account_id}{BEHIND}"
 
 
 def enqueue(session: Session, new: NewJob, now: datetime) -> None:

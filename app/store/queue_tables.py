@@ -69,6 +69,33 @@ class Bucket(SQLModel, table=True):
     hour_us: int = integer(default=0)
     creates_in_hour: int = integer(default=0)
     remaining: int = integer(default=-1)
+    rests_until_us: int = integer(default=0)  # until then what may wait leaves the hour's requests to the rest
+
+
+class DeliverySweep(SQLModel, table=True):
+    """How far GitHub's list of deliveries was read. One row: the list is the App's, not an account's."""
+
+    __tablename__ = "delivery_sweep"
+    app_id: int = key_integer()
+    swept_until_us: int = integer(default=0)  # every delivery before was looked at
+    newest_us: int = integer(default=0)  # of the reading under way
+    cursor: str = ""  # its next page; "" when none is under way
+    arriving: bool = True  # whether the newest attempt arrived: else there is no use in asking for many
+    read_at_us: int = integer(default=0)
+
+
+class Undelivered(SQLModel, table=True):
+    """A delivery that GitHub could not bring us, by its guid; when it was asked for again, and how often."""
+
+    __table_args__ = (Index("ix_undelivered_due", "state", "due_at_us"),)
+    guid: str = Field(primary_key=True)
+    delivery_id: int = integer()  # of its latest attempt
+    event: str
+    delivered_at_us: int = integer()
+    state: str = "lost"  # "lost", "arrived", "gone" (GitHub keeps it no more)
+    asked: int = integer(default=0)
+    asked_at_us: int = integer(default=0)
+    due_at_us: int = integer()
 
 
 class Schedule(SQLModel, table=True):

@@ -58,7 +58,7 @@ def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[Pu
     kept = _one_column(session, KEPT, asked)
     retried = _last_attempts(session, asked)
     shares: list[Share] = []
-    for row in session.connection().execute(RUNS, asked.bounds):
+    for row in session.connection().execute(RUNS, asked.bounds).all():
         run = _Run(*row)
         common = _common(run, names, asked, retried, kept)
         shares += [
@@ -183,7 +183,7 @@ def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[M
 
 def _ties(session: Session, asked: SharesOf) -> dict[str, dict[PullId, int]]:
     found: dict[str, dict[PullId, int]] = {}
-    for agent_run_id, repository_id, number, weight in session.connection().execute(TIES, asked.bounds):
+    for agent_run_id, repository_id, number, weight in session.connection().execute(TIES, asked.bounds).all():
         found.setdefault(agent_run_id, {})[repository_id, number] = weight
     return found
 

@@ -104,6 +104,24 @@ class PullCommit(SQLModel, table=True):
     committed_at_us: int = integer()
 
 
+class PullReading(SQLModel, table=True):
+    """How far the pulls of a repository were read by listing them, apart from what events told of them."""
+
+    __tablename__ = "pull_reading"
+    account_id: int = key_integer()
+    repository_id: int = key_integer()
+    read_until_us: int | None = integer(default=None, nullable=True)  # what GitHub changed before is known; NULL: none
+    part: str = ""  # of the reading under way: "open", "closed"; "" when there is none
+    page: int = integer(default=1)  # its next one
+    since_us: int = integer(default=0)  # it reads closed pulls that were updated since
+    started_at_us: int = integer(default=0)
+    back_to_us: int | None = integer(default=None, nullable=True)  # how far it came
+    listed: int = integer(default=0)
+    added: int = integer(default=0)
+    read_again: int = integer(default=0)
+    updated_at_us: int = integer(default=0)
+
+
 NAMES_ISSUE = text("issue_number IS NOT NULL")
 
 
@@ -341,6 +359,23 @@ class Tie(SQLModel, table=True):
     weight: int = integer(default=1)
 
 
+class ManualLinkRow(SQLModel, table=True):
+    """What a person decided of one agent run, and why. Append-only: the newest one is in force."""
+
+    __tablename__ = "manual_link"
+    __table_args__ = (Index("ix_manual_link_agent_run", "account_id", "agent_run_id"),)
+    id: str = Field(primary_key=True)
+    account_id: int = integer()
+    agent_run_id: str
+    repository_id: int = integer()  # the pull's
+    number: int | None = integer(default=None, nullable=True)  # of the pull; NULL: tied to none
+    reason: str = long_text()
+    user_id: int = integer(default=0)  # GitHub's; 0 on the command line
+    login: str  # as it was then
+    source: str  # "comment:<id>" or "command line"
+    at_us: int = integer()  # when it was said
+
+
 # ---- books -------------------------------------------------------------------------------------------------
 
 
@@ -403,7 +438,7 @@ class Effect(SQLModel, table=True):
     """Something of ours on GitHub: written as an intent first, then with its id and what it says."""
 
     account_id: int = key_integer()
-    key: str = Field(primary_key=True)  # "check:<repo>:<n>:<sha>", "comment:<repo>:<n>", "summary:<yyyymm>" …
+    key: str = Field(primary_key=True)  # "check:<repo>:<n>:<sha>", "comment:<repo>:<n>", "answer:<repo>:<comment>" …
     github_id: int | None = integer(default=None, nullable=True)
     location: str = ""  # "owner/name#5", for people
     body_sha256: str = ""

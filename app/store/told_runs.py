@@ -258,15 +258,18 @@ def what_is_left(session: Session, run: AgentRun) -> tuple[list[str], int, int]:
     return list(models), min(first), max(last)
 
 
-def remove_told_run(session: Session, run: AgentRun) -> list[int]:
-    """Take away an agent run that has nothing left of its own; returns the pulls it was tied to. Its entries stay."""
-    mine = (col(Tie.account_id) == run.account_id, col(Tie.agent_run_id) == run.id)
-    numbers = list(session.exec(select(Tie.number).where(*mine)))
-    session.exec(delete(Tie).where(*mine))
+def pulls_of(session: Session, run: AgentRun) -> list[tuple[int, int]]:
+    """The (repository, pull)s that an agent run is tied to: telemetry alone ties none, people may."""
+    query = select(Tie.repository_id, Tie.number).where(Tie.account_id == run.account_id, Tie.agent_run_id == run.id)
+    return list(session.exec(query))
+
+
+def remove_told_run(session: Session, run: AgentRun) -> None:
+    """Take away an agent run that has nothing left of its own. Its entries stay."""
+    session.exec(delete(Tie).where(col(Tie.account_id) == run.account_id, col(Tie.agent_run_id) == run.id))
     session.exec(delete(AgentRun).where(col(AgentRun.account_id) == run.account_id, col(AgentRun.id) == run.id))
     session.exec(
         delete(WorkflowJob).where(
             col(WorkflowJob.account_id) == run.account_id, col(WorkflowJob.id) == run.workflow_job_id
         )
     )
-    return numbers

@@ -6,6 +6,7 @@ another one. So whichever of two facts comes last settles with both in sight, an
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, select
@@ -22,6 +23,7 @@ from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.configs import config_of
 from app.store.keys import instant, us
+from app.store.manual_links import links_in_force
 from app.store.pulls import (
     Linked,
     PullKey,
@@ -107,11 +109,12 @@ def read_pull(world: World, key: PullKey) -> None:
         return
     commits = github.read_pull_commits(repository.owner, repository.name, key.number)
     with world.db.transaction() as session:
-        save_pull(session, key, fact, _linked(repository, fact, commits), world.now())
+        save_pull(session, key, fact, linked(repository, fact, commits), world.now())
         save_commits(session, key, commits)
 
 
-def _linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
+def linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
+    """What a pull's description and commits say of other pulls and of issues."""
     full_name = f"{repository.owner}/{repository.name}"
     shas = dict.fromkeys(sha for commit in commits for sha in commit.reverts)
     reverts = reverted_number(pull.head_ref, pull.body, full_name)
@@ -151,27 +154,26 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     version = config_of(session, job.account_id)
     config = in_force(version.good_text, version.public)
     facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
-    found = match(
-        facts,
-        candidates(
-            session,
-            job,
-            numbers=[signed_pull(job.ref), job.pull_number],
-            shas=[facts.head_sha, *facts.commits_made],
-            branches=[branch_of(facts), claimed_branch(job.ref)],
-        ),
+    pulls = candidates(
+        session,
+        job,
+        numbers=[signed_pull(job.ref), job.pull_number],
+        shas=[facts.head_sha, *facts.commits_made],
+        branches=[branch_of(facts), claimed_branch(job.ref)],
     )
-    if (
-        not (found.pulls or found.tied)
-        and repository
-        and config.is_overhead(repository.name, workflow_file(job.workflow_ref))
-    ):
-        found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
-    target = _target(found, facts.at, world.now())
+    overhead = repository is not None and config.is_overhead(repository.name, workflow_file(job.workflow_ref))
+    by_hand = links_in_force(session, agent_runs)
+    books = set()
     for agent_run in agent_runs:
-        for number in _move(session, agent_run, found, target, world.now()):
-            ask_to_publish(world, session, PullKey(job.account_id, job.repository_id, number))
-    if agent_runs and target == [(Place(Book.UNATTRIBUTED), 1)]:
+        manual = by_hand.get(agent_run.id)
+        found = match(replace(facts, manual=manual), pulls)
+        if overhead and manual is None and not (found.pulls or found.tied):
+            found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
+        target = _target(found, facts.at, world.now())
+        books |= {place.book for place, _ in target}
+        for repository_id, number in _move(session, agent_run, found, target, world.now()):
+            ask_to_publish(world, session, PullKey(job.account_id, repository_id, number))
+    if Book.UNATTRIBUTED in books:
         enqueue(session, _look_again(job, facts.at), world.now())
 
 
@@ -208,9 +210,9 @@ def run_facts(job: WorkflowJob, default_branch: str, claims_count: bool = False)
 
 
 def _target(found: Match, at: datetime, now: datetime) -> list[tuple[Place, int]]:
-    """Where the cost of a job's agent runs belongs: places with weights, in stable order."""
+    """Where the cost of an agent run belongs: places with weights, in stable order."""
     if found.pulls:
-        return [(Place(Book.PULL, number), 1) for number in found.pulls]
+        return [(Place(Book.PULL, number, found.repository_id), 1) for number in found.pulls]
     if found.evidence is Evidence.ALLOCATED:
         return [(Place(Book.OVERHEAD), 1)]
     if not found.tied and now >= at + ABANDONED_AFTER:
@@ -220,26 +222,30 @@ def _target(found: Match, at: datetime, now: datetime) -> list[tuple[Place, int]
 
 def _move(
     session: Session, agent_run: AgentRun, found: Match, target: Sequence[tuple[Place, int]], now: datetime
-) -> set[int]:
-    """Move one agent run's cost to its target; returns the pulls whose cost this changes."""
+) -> set[tuple[int, int]]:
+    """Move one agent run's cost to its target; returns the (repository, pull)s whose cost this changes."""
     key = AgentRunKey(agent_run.account_id, agent_run.repository_id, agent_run.id)
+    home = agent_run.repository_id
     entries = moves(holding(session, key), target)
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
-    after: set[int] = set(found.pulls)
+    after = {(found.repository_id or home, number) for number in found.pulls}
     tied = json.dumps(found.tied)
-    if before == after and not entries and (agent_run.evidence, agent_run.tied_pulls) == (found.evidence or "", tied):
+    # What a person said is shown, so their newer words are news.
+    said_anew = found.evidence is Evidence.MANUAL and agent_run.evidence_note != found.note
+    same = (agent_run.evidence, agent_run.tied_pulls) == (found.evidence or "", tied)
+    if before == after and not entries and same and not said_anew:
         if agent_run.evidence_note != found.note:  # another reason for the same is no news for a pull
             agent_run.evidence_note = found.note
             session.add(agent_run)
         return set()
-    candidates_of_tie = {*json.loads(agent_run.tied_pulls), *found.tied}
+    candidates_of_tie = {(home, number) for number in (*json.loads(agent_run.tied_pulls), *found.tied)}
     session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
     session.add_all(
         Tie(
             account_id=agent_run.account_id,
             agent_run_id=agent_run.id,
-            repository_id=agent_run.repository_id,
+            repository_id=found.repository_id or home,
             number=number,
             evidence=found.evidence.value if found.evidence else "",
             note=found.note,
@@ -254,8 +260,10 @@ def _move(
     return before | after | candidates_of_tie
 
 
-def _tied_to(session: Session, agent_run: AgentRun) -> set[int]:
-    query = select(Tie.number).where(Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id)
+def _tied_to(session: Session, agent_run: AgentRun) -> set[tuple[int, int]]:
+    query = select(Tie.repository_id, Tie.number).where(
+        Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id
+    )
     return set(session.exec(query))
 
 

@@ -29,6 +29,7 @@ from app.store.effects import latest_summary
 from app.store.keys import us
 from app.store.pulls import unread_jobs
 from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
+from app.store.readings import ask_for_readings, never_read
 from app.store.surveys import survey_job
 from app.store.tables import Installation
 from app.world import World
@@ -142,6 +143,8 @@ def _keep_repositories(session: Session, account_id: int, facts: list[Repository
     for fact in facts:
         save_repository(session, account_id, fact, now)
     _ask_to_survey(session, account_id, present - {known.repository_id for known in before}, now)
+    back = present & {known.repository_id for known in before if known.state != "installed"}
+    ask_for_readings(session, account_id, [*never_read(session, account_id), *back], now)
     for known in before:
         if known.repository_id not in present and known.state == "installed":
             remove_repository(session, account_id, known.repository_id, now)

@@ -206,7 +206,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
         number=key.number,
         state=PullState(pull.state),
         head_sha=pull.head_sha,
-        lines=tuple(_line(world, config, repository, each) for each in tied),
+        lines=tuple(_line(world, config, _home(session, repository, each), each) for each in tied),
         price_lists=tuple(sorted({each.agent_run.price_list for each in tied})),
         money=money,
         title=pull.title,
@@ -222,10 +222,19 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
     return Page(key, repository, pull, cost, config)
 
 
-def _line(world: World, config: Config, repository: Repository, tied: TiedRun) -> AgentRunLine:
+def _home(session: Session, here: Repository, tied: TiedRun) -> Repository | None:
+    """The repository in which the agent ran, seldom another one; None where it may not be named on this pull."""
+    if tied.job.repository_id == here.repository_id:
+        return here
+    home = repository_of(session, here.account_id, tied.job.repository_id)
+    return None if home is None or (here.visibility == "public" != home.visibility) else home
+
+
+def _line(world: World, config: Config, home: Repository | None, tied: TiedRun) -> AgentRunLine:
     run, job = tied.agent_run, tied.job
-    full_name = f"{repository.owner}/{repository.name}"
+    full_name = f"{home.owner}/{home.name}" if home else ""
     url = f"{world.settings.github_web_url}/{full_name}/actions/runs/{job.run_id}/attempts/{job.run_attempt}"
+    at_home = home is not None and tied.tie.repository_id == job.repository_id
     reported = run.reported_cost_nano_usd
     return AgentRunLine(
         agent=run.agent,
@@ -241,11 +250,11 @@ def _line(world: World, config: Config, repository: Repository, tied: TiedRun) -
         completeness_reason=run.completeness_reason,
         agent_version=run.agent_version,
         models=tuple(json.loads(run.models)),
-        team=config.team_text(run.team, repository.name),
-        workflow=job.workflow,
-        job_name=job.job_name,
-        workflow_path=own_workflow(job.job_workflow_ref or job.workflow_ref, full_name),
-        run_url=url if job.run_id else "",
+        team=config.team_text(run.team, home.name) if home else "",
+        workflow=job.workflow if home else "",
+        job_name=job.job_name if home else "",
+        workflow_path=own_workflow(job.job_workflow_ref or job.workflow_ref, full_name) if at_home else "",
+        run_url=url if home and job.run_id else "",
         relayed=run.provenance == Provenance.RELAYED,
         told=run.provenance == Provenance.TOKEN,
         unpriced_calls=run.unpriced_calls,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.facts import PullNumber
-from app.core.matching import Evidence, PullFacts, RunFacts, match
+from app.core.matching import Evidence, ManualLink, PullFacts, RunFacts, match
 
 NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -252,3 +252,32 @@ def test_a_claim_counts_only_where_the_configuration_lets_it(run: RunFacts) -> N
 def test_a_claimed_branch_counts_within_its_pulls_life() -> None:
     gone = pull(1, closed_at=NOON - HOUR / 2)
     assert match(replace(CLAIMED, claims_count=True), [gone]).pulls == ()
+
+
+BY_HAND = ManualLink(PullNumber(9), "manual, by @ada: it did")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        RUN,
+        replace(RUN, commits_made=frozenset({"a" * 40})),
+        replace(RUN, event_name="schedule", ref="refs/heads/main", head_sha=None),
+    ],
+    ids=["branch", "commit", "nothing"],
+)
+def test_what_a_person_says_beats_all_that_is_found_out(run: RunFacts) -> None:
+    pulls = [pull(1, heads=frozenset({"a" * 40})), pull(2)]
+    found = match(replace(run, manual=BY_HAND), pulls)
+    assert (found.number, found.evidence, found.note, found.tied) == (9, Evidence.MANUAL, BY_HAND.note, ())
+
+
+def test_what_github_signed_beats_what_a_person_says() -> None:
+    run = replace(RUN, ref="refs/pull/1/merge", event_name="pull_request")
+    for link in (BY_HAND, ManualLink(None, "detached")):
+        assert match(replace(run, manual=link), [PULL]) == match(run, [PULL])
+
+
+def test_a_detached_agent_run_is_tied_to_nothing_and_says_who_did_it() -> None:
+    found = match(replace(RUN, manual=ManualLink(None, "detached, by @ada: docs")), [PULL])
+    assert (found.number, found.evidence, found.note, found.tied) == (None, None, "detached, by @ada: docs", ())

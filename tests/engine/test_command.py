@@ -219,3 +219,17 @@ def test_a_token_is_made_for_one_scope_and_listed_without_its_secret(
     assert made.stdout.strip() not in listed.stdout
     database.close()
     assert run(sqlite_url, "token", "add", "--account", "acme", "--name", "x", "--scope", "all").returncode == 2
+
+
+def test_waste_is_told_for_each_account_or_said_to_be_none(sqlite_url: str) -> None:
+    assert run(sqlite_url, "waste", "--month", "October").returncode == 2
+    assert run(sqlite_url, "waste").returncode == 1
+    database = Database(sqlite_url)
+    with database.transaction() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO installation VALUES (100, 300, 'acme', 'Organization', 'active', '{}', 0)"
+        )
+    database.close()
+    done = run(sqlite_url, "waste", "--month", "2026-10")
+    told = ["account 100, 2026-10", "No waste was found in the agent runs of this period."]
+    assert (done.returncode, done.stdout.splitlines()) == (0, told)

@@ -48,6 +48,21 @@ def test_each_active_account_is_refreshed_at_its_own_place_in_the_hour(sqlite: D
     assert all(slot <= job.run_at < slot + timedelta(hours=1) for job in due)
 
 
+def test_each_active_account_is_swept_behind_other_work_four_times_a_day(sqlite: Database) -> None:
+    slot = datetime(2026, 11, 3, 8, tzinfo=UTC)
+    assert [(job.lane, job.kind) for job in jobs(sqlite, "sweep", slot)] == [
+        ("1/behind", "sweep"),
+        ("2/behind", "sweep"),
+    ]
+    assert entry("sweep").after(slot) == slot + timedelta(hours=6)
+
+
+def test_lost_deliveries_are_looked_for_every_quarter_of_an_hour(sqlite: Database) -> None:
+    slot = datetime(2026, 11, 3, 8, 5, tzinfo=UTC)
+    assert [job.lane for job in jobs(sqlite, "deliveries", slot)] == ["0/deliveries"]
+    assert entry("deliveries").after(slot) == slot + timedelta(minutes=15)
+
+
 def test_the_next_slot_is_the_first_one_after_now() -> None:
     three = datetime(2026, 11, 3, 3, tzinfo=UTC)
     assert entry("summary").after(three - timedelta(seconds=1)) == three

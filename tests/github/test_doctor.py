@@ -168,6 +168,7 @@ def test_an_app_that_asks_for_too_much_or_hears_too_little_is_told(server: Answe
             "does not ask for issues: write",
             "asks for more than is used: members: read",
             "is not subscribed to check_run",
+            "is not subscribed to issue_comment",
         ]
 
 

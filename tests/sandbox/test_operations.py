@@ -128,6 +128,40 @@ def test_comments_are_made_by_the_apps_bot(gh: Sandbox, app: Caller) -> None:
     assert app("GET", place).status == 404
 
 
+def test_a_reaction_of_one_kind_stands_once_and_is_counted(gh: Sandbox, app: Caller) -> None:
+    place = f"{SHOP}/issues/comments/{gh.comment('acme/shop', 1, 'ada', 'hello')}"
+    answers = [app("POST", f"{place}/reactions", {"content": kind}) for kind in ("+1", "+1", "confused")]
+    assert [answer.status for answer in answers] == [201, 200, 201]
+    counted = app("GET", place).json["reactions"]
+    assert (counted["total_count"], counted["+1"], counted["confused"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("role", "permission"),
+    [
+        ("none", "none"),
+        ("read", "read"),
+        ("triage", "read"),
+        ("write", "write"),
+        ("maintain", "write"),
+        ("admin", "admin"),
+    ],
+)
+def test_a_role_is_told_with_the_older_word_for_it(gh: Sandbox, app: Caller, role: str, permission: str) -> None:
+    gh.permit("acme/shop", "ada", role)
+    told = app("GET", f"{SHOP}/collaborators/ada/permission").json
+    assert (told["permission"], told["role_name"], told["user"]["login"]) == (permission, role, "ada")
+
+
+def test_a_stranger_may_do_what_the_visibility_allows(gh: Sandbox, app: Caller) -> None:
+    gh.create_account("stranger", "User")
+    place = f"{SHOP}/collaborators/stranger/permission"
+    assert app("GET", place).json["permission"] == "none"
+    gh.set_visibility("acme/shop", "public")
+    assert app("GET", place).json["permission"] == "read"
+    assert app("GET", f"{SHOP}/collaborators/nobody/permission").status == 404
+
+
 def test_issues_are_made_changed_and_listed_by_label_and_creator(gh: Sandbox, app: Caller) -> None:
     gh.create_issue("acme/shop", "someone's")
     body = {"title": "Month", "body": "b", "labels": ["mergemeter"]}

@@ -159,6 +159,30 @@ def test_a_lost_delivery_is_logged_without_status_and_can_be_sent_again(
     assert json.loads(raw)["action"] == "closed"
 
 
+def test_deliveries_are_paged_by_cursor_and_attempts_listed_apart(gh: Sandbox, app: Caller, heard: Listener) -> None:
+    gh.drop_next(1)
+    gh.close("acme/shop", 1)
+    gh.redeliver(gh.deliveries()[-1]["guid"])
+    drained(gh, heard)
+    first = app.as_app("GET", "/app/hook/deliveries?per_page=1")
+    cursor = first.headers["link"].partition("cursor=")[2].partition(">")[0]
+    [lost] = app.as_app("GET", f"/app/hook/deliveries?per_page=1&cursor={cursor}").json
+    [again] = first.json
+    assert (again["guid"], again["redelivery"], again["status"]) == (lost["guid"], True, "OK")
+    assert (lost["redelivery"], lost["status_code"]) == (False, 0)
+    assert app.as_app("GET", "/app/hook/deliveries?cursor=nonsense").status == 422
+
+
+def test_deliveries_are_forgotten_after_three_days(gh: Sandbox, app: Caller, heard: Listener) -> None:
+    gh.close("acme/shop", 1)
+    number = gh.deliveries()[-1]["id"]
+    drained(gh, heard)
+    assert app.as_app("POST", f"/app/hook/deliveries/{number}/attempts").status == 202
+    gh.advance(3 * 86_400 + 60)
+    assert app.as_app("GET", "/app/hook/deliveries").json == []
+    assert app.as_app("POST", f"/app/hook/deliveries/{number}/attempts").status == 404
+
+
 def test_a_refused_delivery_is_not_sent_again_by_itself(gh: Sandbox, app: Caller, heard: Listener) -> None:
     heard.answers.append(500)
     gh.close("acme/shop", 1)
@@ -205,3 +229,23 @@ def test_a_queued_pulls_runs_are_on_the_queues_branch(gh: Sandbox, app: Caller) 
     assert branch == f"gh-readonly-queue/main/pr-1-{gh.head('acme/shop')}"
     assert run["ref"] == f"refs/heads/{branch}"
     assert run["head_sha"] != gh.pull("acme/shop", 1)["head"]["sha"]
+
+
+def test_comments_are_announced_when_they_are_made_changed_and_removed(
+    gh: Sandbox, app: Caller, heard: Listener
+) -> None:
+    comment_id = gh.comment("acme/shop", 1, "ada", "hello")
+    gh.edit_comment("acme/shop", comment_id, "changed")
+    gh.delete_comment("acme/shop", comment_id)
+    app("POST", "/repos/acme/shop/issues/1/comments", {"body": "by the App"})
+    told = [
+        json.loads(raw) for headers, raw in drained(gh, heard).taken if headers["x-github-event"] == "issue_comment"
+    ]
+    assert [(one["action"], one["comment"]["body"], one["comment"]["user"]["type"]) for one in told] == [
+        ("created", "hello", "User"),
+        ("edited", "changed", "User"),
+        ("deleted", "changed", "User"),
+        ("created", "by the App", "Bot"),
+    ]
+    assert told[1]["changes"] == {"body": {"from": "hello"}}
+    assert all(one["issue"]["number"] == 1 and "pull_request" in one["issue"] for one in told)

@@ -172,8 +172,9 @@ class Stage:
         return [tuple(row) for row in self.rows(query)]
 
     def comment(self, number: int, repository: str = REPOSITORY) -> str | None:
-        """The App's comment on a pull; more than one is a failure."""
-        ours = [one for one in self.gh.comments(repository, number) if one["user"]["id"] == self.app["bot_id"]]
+        """The App's comment on a pull's cost; more than one is a failure."""
+        comments = [one for one in self.gh.comments(repository, number) if one["user"]["id"] == self.app["bot_id"]]
+        ours = [one for one in comments if "<!-- mergemeter:answer:" not in one["body"]]
         assert len(ours) <= 1
         return ours[0]["body"] if ours else None
 

@@ -23,10 +23,12 @@ from app.store.database import Database
 from tests.stories.stage import CALL_NANO_USD, ORGANISATION, PATH, REPOSITORY, WORKFLOW, Stage
 
 START = datetime(2026, 10, 5, 9, tzinfo=UTC)
+NO_RUN = "**No agent run**"
 BRANCHES = ("one", "two")
 OPS = (
     "push", "force", "open", "open", "merge", "close", "reopen", "revert",
     "agent on pull", "agent on pull", "agent on push", "agent on dispatch", "agent on comment", "agent on schedule",
+    "attribute", "attribute", "detach",
 )  # fmt: skip
 
 
@@ -37,8 +39,10 @@ class Happenings:
         self.gh, self.tidy, self.untidy, self.random = gh, tidy, untidy, random
         self.reports: list[Callable[[Stage], Any]] = []  # what the tidy one is told at the end
         self.pending: list[Callable[[Stage], Any]] = []  # what the untidy one has not been told yet
+        self.runs: list[tuple[int, Callable[[Stage], Any]]] = []  # a workflow run, and what tells of its agent run
         self.files = 0
         self.calls = 0
+        self.by_hand = 0
 
     def happen(self, op: str) -> None:
         self.tidy.tick()
@@ -139,6 +143,26 @@ class Happenings:
 
         self.reports.append(report)
         self.pending.append(report)
+        self.runs.append((run["run_id"], report))
+
+    def attribute(self) -> None:
+        self._by_hand("attribute")
+
+    def detach(self) -> None:
+        self._by_hand("detach")
+
+    def _by_hand(self, verb: str) -> None:
+        """A person decides on an agent run that they can see: its record has come, whatever else has not."""
+        number = self._one("all")
+        if number is None or not self.runs:
+            return
+        run_id, report = self.random.choice(self.runs)
+        if report in self.pending:
+            self.pending.remove(report)
+            report(self.untidy)
+        self.by_hand += 1
+        address = f"https://github.com/{REPOSITORY}/actions/runs/{run_id}"
+        self.gh.comment(REPOSITORY, number, "ada", f"/mergemeter {verb} {address} because {self.files} {self.calls}")
 
     def _pulls(self, state: str) -> list[dict[str, Any]]:
         place = self.gh.hub.repository(REPOSITORY)
@@ -161,6 +185,7 @@ def play(first: Database, second: Database, ops: list[str], random: Random) -> N
 def _play(gh: Sandbox, tidy: Stage, untidy: Stage, ops: list[str], random: Random) -> None:
     gh.create_account(ORGANISATION)
     gh.create_repository(REPOSITORY, files={PATH: WORKFLOW})
+    gh.permit(REPOSITORY, "ada", "write")
     for stage in (tidy, untidy):
         gh.install(ORGANISATION, app_id=stage.app["app_id"])
         stage.settle()
@@ -181,9 +206,28 @@ def assert_they_agree(happenings: Happenings, tidy: Stage, untidy: Stage) -> Non
     rolled_up = "SELECT book, number, SUM(amount_nano_usd) FROM balance GROUP BY book, number"
     assert {(b, n): int(total) for b, n, total in untidy.rows(rolled_up) if total} == untidy.books()
     for number in happenings.gh.hub.repository(REPOSITORY).pulls:
-        assert words(untidy.comment(number)) == words(tidy.comment(number))
-        checks = [check for check in happenings.gh.checks(REPOSITORY, number) if check["app"]["slug"] == "untidy"]
-        assert len(checks) <= 1
+        comments = {words(stage.comment(number)) for stage in (tidy, untidy)}
+        # An agent run that came and went by hand leaves a comment with whoever saw it there.
+        assert len(comments) == 1 or (happenings.by_hand and {each[:16] for each in comments} == {"none", NO_RUN})
+        assert answers(happenings.gh, untidy, number) == answers(happenings.gh, tidy, number)
+        checks = [checks_of(happenings.gh, stage, number) for stage in (tidy, untidy)]
+        # A notice on a line cannot be taken back: when people take its cost away, a new check takes the old's place.
+        assert len(checks[1]) <= 1 or happenings.by_hand
+        titles = [check[-1]["output"]["title"] for check in checks if check]
+        # So it leaves a check.
+        assert len(set(titles)) <= 1
+        assert len(titles) != 1 or titles == ["No agent run is tied to this pull"]
+
+
+def checks_of(gh: Sandbox, stage: Stage, number: int) -> list[dict[str, Any]]:
+    """An App's checks on a pull's head, the youngest, which people see, last."""
+    return [check for check in gh.checks(REPOSITORY, number) if check["app"]["id"] == stage.app["app_id"]]
+
+
+def answers(gh: Sandbox, stage: Stage, number: int) -> list[str]:
+    """What an App answered to commands on a pull, in whatever order."""
+    ours = [one["body"] for one in gh.comments(REPOSITORY, number) if one["user"]["id"] == stage.app["bot_id"]]
+    return sorted(body for body in ours if "<!-- mergemeter:answer:" in body)
 
 
 def words(comment: str | None) -> str:
@@ -223,3 +267,29 @@ def test_a_long_story_ends_the_same_on_both_kinds_of_database(
     random = Random(seed)
     with copies(sqlite_template) as (first, _):
         play(first, database, [random.choice(OPS) for _ in range(30)], random)
+
+
+BY_HAND = ("attribute", "attribute", "detach", "agent on schedule", "agent on push", "merge", "open")
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(BY_HAND), min_size=6, max_size=12), st.randoms(use_true_random=False))
+def test_what_people_say_of_the_same_few_agent_runs_in_any_order_ends_as_the_last_of_it(
+    sqlite_template: Path, ops: list[str], random: Random
+) -> None:
+    with copies(sqlite_template) as (first, second):
+        play(first, second, ["open", "open", "agent on schedule", "agent on push", *ops], random)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_words_on_two_agent_runs_end_the_same_on_both_kinds_of_database(
+    database: Database, sqlite_template: Path, seed: int
+) -> None:
+    random = Random(seed)
+    ops = ["open", "open", "agent on schedule", "agent on push", *(random.choice(BY_HAND[:3]) for _ in range(16))]
+    with copies(sqlite_template) as (first, _):
+        play(first, database, ops, random)

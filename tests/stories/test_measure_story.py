@@ -191,3 +191,33 @@ def test_no_number_crosses_accounts(stage: Stage) -> None:
     other = stage.install("globex/site", account="globex")
     found = shares_of(stage.world, other, [PERIOD])
     assert (found.shares, found.pulls) == ([], [])
+
+
+def test_work_on_a_stacked_pull_has_the_fate_of_the_pull_that_carries_it_on(stage: Stage) -> None:
+    account_id = stage.install()
+    parent = stage.gh.open_pull(REPOSITORY, "parent", files={"a.py": "1"})
+    stage.agent(pull=parent)
+    child = stage.gh.open_pull(REPOSITORY, "child", base="parent", files={"b.py": "1"})
+    stage.agent(pull=child, calls=2)
+    stage.tick()
+    stage.gh.merge(REPOSITORY, child)
+    stage.tick()
+    stage.gh.merge(REPOSITORY, parent)
+    stage.settle()
+    stage.tick(15 * DAY_S)
+    found = metrics_of(stage.world, account_id, PERIOD)
+    told = month_report(stage.world, account_id, OCTOBER, public_issue=False).total
+    assert by_class(found) == {ShareClass.PRODUCTIVE: 3}
+    assert (found.cost.direct, found.cost.survived) == (told.direct, told.survived) == (3 * CALL_NANO_USD, 1)
+
+
+def test_a_revert_that_is_reverted_leaves_the_work_productive(stage: Stage) -> None:
+    account_id = stage.install()
+    number = a_pull(stage, "one")
+    first = stage.gh.revert(REPOSITORY, number)
+    stage.gh.merge(REPOSITORY, first, "squash")
+    stage.tick()
+    stage.gh.merge(REPOSITORY, stage.gh.revert(REPOSITORY, first), "squash")
+    stage.settle()
+    stage.tick(20 * DAY_S)
+    assert by_class(metrics_of(stage.world, account_id, PERIOD)) == {ShareClass.PRODUCTIVE: 1}

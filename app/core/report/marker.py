@@ -6,6 +6,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     COMMENT = "comment"  # target: repository id, pull number
     SUMMARY = "summary"  # target: account id, month as yyyymm
+    ANSWER = "answer"  # target: repository id, pull number, the id of the comment with the command
     JOB = "job"  # of the Action alone. Target: repository id, pull number, a number for the workflow and job
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.sandbox import refusals
@@ -15,6 +15,7 @@ from app.sandbox.shapes import accounts, repositories
 from app.sandbox.state import Delivery, Installation, InstallationToken
 
 TOKEN_LIFETIME_S = 3600
+DELIVERIES_ARE_KEPT = timedelta(days=3)
 
 
 def get_app(call: Call) -> Answer:
@@ -135,7 +136,13 @@ def _delivery_item(entry: Delivery) -> dict[str, Any]:
 
 
 def _own_deliveries(call: Call) -> list[Delivery]:
-    return [entry for entry in call.deliveries() if entry.app is call.app and entry.status != "waiting"]
+    """The App's finished attempts of the last three days: GitHub forgets older ones, and redelivers none."""
+    oldest = call.hub.now() - DELIVERIES_ARE_KEPT
+    return [
+        entry
+        for entry in call.deliveries()
+        if entry.app is call.app and entry.status != "waiting" and entry.created_at >= oldest
+    ]
 
 
 def get_deliveries(call: Call) -> Answer:
@@ -147,6 +154,8 @@ def get_deliveries(call: Call) -> Answer:
         entries = [entry for entry in entries if 200 <= entry.status_code <= 399]
     size = min(int(call.query.get("per_page", "30")), 100)
     cursor = call.query.get("cursor", "").removeprefix("v1_")
+    if cursor and not cursor.isdigit():
+        raise Refusal(422, "Invalid cursor")
     if cursor:
         entries = [entry for entry in entries if entry.delivery_id < int(cursor)]
     page, headers = entries[:size], {}

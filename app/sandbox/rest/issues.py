@@ -1,4 +1,4 @@
-"""/repos/…/issues: issues, the conversations of pulls, and their comments.
+"""/repos/…/issues: issues, the conversations of pulls, their comments and reactions, and who may do what.
 
 Body limits as measured, not as the message says: see https://github.com/objectstack-ai/objectstack/issues/18793.
 """
@@ -6,13 +6,13 @@ Body limits as measured, not as the message says: see https://github.com/objects
 from datetime import datetime
 from typing import Any
 
-from app.sandbox import refusals
+from app.sandbox import events, refusals
 from app.sandbox.pulls import add_issue
 from app.sandbox.refusals import validation_failed
 from app.sandbox.rest.door import Answer, Call, Operation
 from app.sandbox.rest.fields import each, nullable, one_of, shape, text
-from app.sandbox.shapes import conversations
-from app.sandbox.state import Comment, Issue
+from app.sandbox.shapes import accounts, conversations
+from app.sandbox.state import Comment, Issue, Reaction
 
 MOST_BYTES = 262_144
 TOO_LONG = "body is too long (maximum is 65536 characters)"
@@ -136,6 +136,7 @@ def create_comment(call: Call) -> Answer:
     comment = Comment(call.hub.next_id("comment"), issue.number, call.app.bot, call.app.app_id, body, now, now)
     call.repository.comments[comment.comment_id] = comment
     issue.updated_at = now
+    events.issue_comment(call.hub, call.repository, comment, "created", comment.author, {})
     return Answer(201, conversations.comment(call.hub, call.repository, comment))
 
 
@@ -154,13 +155,34 @@ def get_comment(call: Call) -> Answer:
 def update_comment(call: Call) -> Answer:
     comment, body = _comment(call), call.body["body"]
     _refuse_long("IssueComment", body)
-    comment.body, comment.updated_at = body, call.hub.now()
+    before, comment.body, comment.updated_at = comment.body, body, call.hub.now()
+    changes = {"changes": {"body": {"from": before}}}
+    events.issue_comment(call.hub, call.repository, comment, "edited", call.app.bot, changes)
     return Answer(body=conversations.comment(call.hub, call.repository, comment))
 
 
 def delete_comment(call: Call) -> Answer:
-    del call.repository.comments[_comment(call).comment_id]
+    comment = call.repository.comments.pop(_comment(call).comment_id)
+    events.issue_comment(call.hub, call.repository, comment, "deleted", call.app.bot, {})
     return Answer(204)
+
+
+def create_reaction(call: Call) -> Answer:
+    """One of each kind and author: asked for again, the one that stands is told."""
+    comment, content = _comment(call), call.body["content"]
+    for standing in comment.reactions:
+        if (standing.author, standing.content) == (call.app.bot, content):
+            return Answer(200, conversations.reaction(call.hub, standing))
+    made = Reaction(call.hub.next_id("reaction"), call.app.bot, content, call.hub.now())
+    comment.reactions.append(made)
+    return Answer(201, conversations.reaction(call.hub, made))
+
+
+def get_permission(call: Call) -> Answer:
+    account = call.hub.accounts.get(call.arguments["username"].lower())
+    if account is None:
+        raise refusals.not_found()
+    return Answer(body=accounts.collaborator(call.hub, account, call.repository.role(account)))
 
 
 def _title(name: str, value: Any) -> None:
@@ -188,6 +210,7 @@ UPDATE_BODY = shape(
     }
 )
 COMMENT_BODY = shape({"body": text()}, ("body",))
+REACTION_BODY = shape({"content": one_of(*conversations.KINDS)}, ("content",))
 
 _ISSUES, _COMMENTS = "/repos/{owner}/{repo}/issues", "/repos/{owner}/{repo}/issues/comments/{comment_id}"
 _OF_ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
@@ -198,6 +221,8 @@ OPERATIONS = (
     Operation("GET", _COMMENTS, _READ, get_comment),
     Operation("PATCH", _COMMENTS, _WRITE, update_comment, COMMENT_BODY),
     Operation("DELETE", _COMMENTS, _WRITE, delete_comment),
+    Operation("POST", f"{_COMMENTS}/reactions", _WRITE, create_reaction, REACTION_BODY),
+    Operation("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission", ("metadata:read",), get_permission),
     Operation("GET", "/repos/{owner}/{repo}/issues/{issue_number}", _READ, get_issue),
     Operation("PATCH", "/repos/{owner}/{repo}/issues/{issue_number}", _WRITE, update_issue, UPDATE_BODY),
     Operation("GET", _OF_ISSUE, _READ, get_comments),

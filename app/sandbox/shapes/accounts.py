@@ -44,6 +44,21 @@ def simple_user(hub: Hub, account: Account) -> dict[str, Any]:
     }
 
 
+PERMISSIONS = {"triage": "read", "maintain": "write"}  # what the older word for a role is
+
+
+def collaborator(hub: Hub, account: Account, role: str) -> dict[str, Any]:
+    """A person's permission on a repository, as its own operation tells it."""
+    levels = ("read", "triage", "write", "maintain", "admin")
+    has = levels.index(role) if role in levels else -1
+    names = zip(("pull", "triage", "push", "maintain", "admin"), range(5), strict=True)
+    person = simple_user(hub, account) | {
+        "role_name": role,
+        "permissions": {name: place <= has for name, place in names},
+    }
+    return {"permission": PERMISSIONS.get(role, role), "role_name": role, "user": person}
+
+
 def organization(hub: Hub, account: Account) -> dict[str, Any]:
     """The `organization` of a webhook payload."""
     api = f"{hub.url}/orgs/{account.login}"

@@ -1,5 +1,6 @@
 """Pulls, issues and their comments as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -7,7 +8,7 @@ from app.sandbox.clock import iso, iso_or_none
 from app.sandbox.diffs import pull_changes, pull_commits, test_merge_sha
 from app.sandbox.shapes.accounts import app, node_id, simple_user
 from app.sandbox.shapes.repositories import api_url, full_repository
-from app.sandbox.state import Comment, Hub, Issue, Pull, Repository
+from app.sandbox.state import Comment, Hub, Issue, Pull, Reaction, Repository
 
 
 def labels(hub: Hub, repository: Repository, names: list[str]) -> list[dict[str, Any]]:
@@ -82,9 +83,22 @@ def _pull_link(hub: Hub, repository: Repository, pull: Pull) -> dict[str, Any]:
     }
 
 
-def reactions(api: str) -> dict[str, Any]:
-    kinds = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-    return {"url": f"{api}/reactions", "total_count": 0} | dict.fromkeys(kinds, 0)
+KINDS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+
+
+def reactions(api: str, given: Sequence[Reaction] = ()) -> dict[str, Any]:
+    counts = {kind: sum(one.content == kind for one in given) for kind in KINDS}
+    return {"url": f"{api}/reactions", "total_count": len(given)} | counts
+
+
+def reaction(hub: Hub, record: Reaction) -> dict[str, Any]:
+    return {
+        "id": record.reaction_id,
+        "node_id": node_id("REA", record.reaction_id),
+        "user": simple_user(hub, record.author),
+        "content": record.content,
+        "created_at": iso(record.created_at),
+    }
 
 
 def comment(hub: Hub, repository: Repository, record: Comment) -> dict[str, Any]:
@@ -102,7 +116,7 @@ def comment(hub: Hub, repository: Repository, record: Comment) -> dict[str, Any]
         "updated_at": iso(record.updated_at),
         "body": record.body,
         "author_association": "NONE",
-        "reactions": reactions(f"{api}/comments/{record.comment_id}"),
+        "reactions": reactions(f"{api}/comments/{record.comment_id}", record.reactions),
         "performed_via_github_app": app(hub, made_by) if made_by else None,
     }
 

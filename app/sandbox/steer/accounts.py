@@ -16,7 +16,7 @@ PERMISSIONS = {
     "actions": "read",
     "contents": "read",
 }
-EVENTS = ("pull_request", "check_run", "repository")
+EVENTS = ("pull_request", "check_run", "repository", "issue_comment")
 
 
 class Accounts(Desk):

@@ -126,18 +126,34 @@ class Pulls(Desk):
             shape = conversations.pull_full(self.hub, place, record) | dict(pull)
             pulls.announce(self.hub, place, record, action, self.hub.account(by), pull_request=shape)
 
-    def comment(self, repository: str, number: int, user: str, body: str) -> int:
-        """A person's comment; gives its id. The App is not subscribed to comments."""
+    def comment(self, repository: str, number: int, user: str, body: str, via_app: int | None = None) -> int:
+        """A comment; gives its id. `via_app`: the App through which it was made in the user's name."""
         with self.hub.lock:
             place, now = self.hub.repository(repository), self.hub.now()
-            comment = Comment(self.hub.next_id("comment"), number, self.hub.account(user), None, body, now, now)
+            comment = Comment(self.hub.next_id("comment"), number, self.hub.account(user), via_app, body, now, now)
             place.comments[comment.comment_id] = comment
             place.issues[number].updated_at = now
+            events.issue_comment(self.hub, place, comment, "created", comment.author, {})
             return comment.comment_id
 
-    def delete_comment(self, repository: str, comment_id: int) -> None:
+    def edit_comment(self, repository: str, comment_id: int, body: str, by: str = "ada") -> None:
         with self.hub.lock:
-            del self.hub.repository(repository).comments[comment_id]
+            place = self.hub.repository(repository)
+            comment = place.comments[comment_id]
+            before, comment.body, comment.updated_at = comment.body, body, self.hub.now()
+            changes = {"changes": {"body": {"from": before}}}
+            events.issue_comment(self.hub, place, comment, "edited", self.hub.account(by), changes)
+
+    def delete_comment(self, repository: str, comment_id: int, by: str = "ada") -> None:
+        with self.hub.lock:
+            place = self.hub.repository(repository)
+            comment = place.comments.pop(comment_id)
+            events.issue_comment(self.hub, place, comment, "deleted", self.hub.account(by), {})
+
+    def reactions(self, repository: str, comment_id: int) -> list[str]:
+        """What kinds of reaction stand below a comment, the oldest first."""
+        with self.hub.lock:
+            return [one.content for one in self.hub.repository(repository).comments[comment_id].reactions]
 
     def create_issue(self, repository: str, title: str, body: str = "", user: str = "ada") -> int:
         """A person's issue; gives its number."""

@@ -39,6 +39,11 @@ class Repositories(Desk):
                 events.installation_repositories(self.hub, installed, [repository], [], account)
             return repository.repository_id
 
+    def permit(self, repository: str, user: str, role: str) -> None:
+        """What a person may do there: "none", "read", "triage", "write", "maintain" or "admin"."""
+        with self.hub.lock:
+            self.hub.repository(repository).roles[self.hub.account(user).account_id] = role
+
     def push(
         self,
         repository: str,

@@ -78,9 +78,11 @@ RULES = {
     "ledger_entry": {"month": "month BETWEEN 200001 AND 999912"},
     "model_call": {"reasoning": "reasoning_tokens <= output_tokens"},
     "pull": {"state": "state IN ('open', 'closed', 'merged')"},
+    "pull_reading": {"part": "part IN ('', 'open', 'closed')"},
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "telemetry_total": {"value": "value >= 0"},
     "tie": {"weight": "weight > 0"},
+    "undelivered": {"state": "state IN ('lost', 'arrived', 'gone')"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
 TABLES = {
@@ -106,7 +108,7 @@ TABLES = {
     "bucket": """
         account_id number | blocked_until_us number, next_write_at_us number, next_create_at_us number,
         offered_until_us number, minute_us number, creates_in_minute number, hour_us number,
-        creates_in_hour number, remaining number
+        creates_in_hour number, remaining number, rests_until_us number
     """,
     "commit_made": """
         account_id number, repository_id number, sha string, workflow_job_id string |
@@ -120,6 +122,9 @@ TABLES = {
         after_cost_nano_usd number, before_list_cost_nano_usd number, after_list_cost_nano_usd number,
         before_price_list string, after_price_list string, before_calls blob, reason string,
         corrected_at_us number
+    """,
+    "delivery_sweep": """
+        app_id number | swept_until_us number, newest_us number, cursor string, arriving flag, read_at_us number
     """,
     "effect": """
         account_id number, key string | github_id number?, location string, body_sha256 string, state string,
@@ -145,6 +150,10 @@ TABLES = {
         number number, agent_run_id string, month number, amount_nano_usd number, reason string,
         posted_at_us number
     """,
+    "manual_link": """
+        id string | account_id number, agent_run_id string, repository_id number, number number?, reason text,
+        user_id number, login string, source string, at_us number
+    """,
     "model_call": """
         agent_run_id string, position number | account_id number, identity blob, provider string,
         response_id string, model string, at_us number, input_tokens number, cache_read_tokens number,
@@ -169,6 +178,10 @@ TABLES = {
     "pull_issue": """
         account_id number, repository_id number, number number, issue number |
     """,
+    "pull_reading": """
+        account_id number, repository_id number | read_until_us number?, part string, page number, since_us number,
+        started_at_us number, back_to_us number?, listed number, added number, read_again number, updated_at_us number
+    """,
     "record": """
         id string | account_id number, workflow_job_id string, phase string, state string, claims text,
         body blob, body_sha256 string, received_at_us number
@@ -190,6 +203,10 @@ TABLES = {
     "tie": """
         account_id number, agent_run_id string, repository_id number, number number | evidence string,
         note text, weight number
+    """,
+    "undelivered": """
+        guid string | delivery_id number, event string, delivered_at_us number, state string, asked number,
+        asked_at_us number, due_at_us number
     """,
     "used_token": """
         issuer string, jti string | account_id number, body_sha256 string, expires_at_us number
@@ -219,6 +236,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_lane_next", "lane", "next_at_us", {**waiting("next_at_us IS NOT NULL")}),
     ("ix_ledger_entry_agent_run", "ledger_entry", "account_id agent_run_id", {}),
     ("ix_ledger_entry_book", "ledger_entry", "account_id repository_id month book", {}),
+    ("ix_manual_link_agent_run", "manual_link", "account_id agent_run_id", {}),
     ("uq_model_call_identity", "model_call", "identity", {"unique": True}),
     ("ix_pull_branch", "pull", "account_id repository_id head_ref", {}),
     ("ix_pull_commit_sha", "pull_commit", "account_id repository_id sha", {}),
@@ -227,6 +245,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_record_account_id", "record", "account_id", {}),
     ("ix_record_workflow_job_id", "record", "workflow_job_id", {}),
     ("ix_tie_pull", "tie", "account_id repository_id number", {}),
+    ("ix_undelivered_due", "undelivered", "state due_at_us", {}),
     ("ix_used_token_expires_at_us", "used_token", "expires_at_us", {}),
     (
         "ix_workflow_job_issue",

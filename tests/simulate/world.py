@@ -1,0 +1,123 @@
+"""The organisation as it lives: cases start over some weeks and run at the same time, in as many repositories.
+
+Seeded: the same seed gives the same events, ids and shas, whatever is done with them.
+"""
+
+import heapq
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from app.sandbox.state import Delivery
+from tests.simulate import cases_branches, cases_everyday, cases_places, cases_stacks, cases_traps
+from tests.simulate.cases import CASES, Listed
+from tests.simulate.github import SimulatedGitHub
+from tests.simulate.scene import Place, Scene
+from tests.simulate.truth import Report, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START = datetime(2026, 6, 1, 8, tzinfo=UTC)
+ORGANISATION = "acme"
+MODULES = (cases_everyday, cases_branches, cases_stacks, cases_traps, cases_places)  # each lists its cases
+
+
+@dataclass(frozen=True)
+class Size:
+    """`each`: every case at least so often; `cases`: so many altogether, the rest drawn by weight."""
+
+    repositories: int
+    cases: int
+    each: int
+    days: float = 10.0
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What the App may be told at `at` or later."""
+
+    at: datetime
+    what: Delivery | Report
+
+
+class World:
+    """`step` lets the next thing happen and gives what the App may be told of it."""
+
+    def __init__(self, seed: int, size: Size, only: str = "") -> None:
+        self.random = Random(f"world {seed}")
+        self.size = size
+        self.truth = Truth()
+        self._told: list[Delivery] = []
+        self.github = SimulatedGitHub(seed, START, self._told.append)
+        self._waiting: list[tuple[float, int, Scene, Iterator[float]]] = []
+        self._count = 0
+        self.github.desk.create_account(ORGANISATION)
+        self.places = [
+            Place(self.github, f"{ORGANISATION}/repository-{n}", self.random.choice(["private", "private", "public"]))
+            for n in range(size.repositories)
+        ]
+        self.github.desk.install(ORGANISATION)
+        chosen = [one for one in CASES.values() if only in one.name]
+        names = [one for one in chosen for _ in range(size.each)]
+        drawn = max(size.cases - len(names), 0)
+        if drawn:
+            names += self.random.choices(chosen, [0 if one.alone else one.weight for one in chosen], k=drawn)
+        self.random.shuffle(names)
+        for listed in names:
+            self._enter(listed)
+
+    @property
+    def pulls(self) -> int:
+        return sum(len(repository.pulls) for repository in self.github.whole.repositories.values())
+
+    @property
+    def over(self) -> bool:
+        return not self._waiting
+
+    @property
+    def next_at(self) -> datetime:
+        return START + timedelta(seconds=self._waiting[0][0])
+
+    def step(self) -> list[Happening]:
+        """The next thing happens, at `next_at`."""
+        at_s, count, scene, story = heapq.heappop(self._waiting)
+        self.github.set_time(max(START + timedelta(seconds=at_s), self.github.now()))
+        wait_s = next(story, None)
+        if wait_s is not None:
+            # GitHub writes whole seconds: what happens at different times must be seconds apart.
+            heapq.heappush(self._waiting, (at_s + max(wait_s, 2.0), count, scene, story))
+        return self.heard(scene)
+
+    def begin(self) -> list[Happening]:
+        """What happened before the first step: the installation."""
+        return self.heard()
+
+    def heard(self, scene: Scene | None = None) -> list[Happening]:
+        """What GitHub has sent since, and what the scene's jobs will send."""
+        now = self.github.now()
+        happened = [Happening(now, delivery) for delivery in self._told]
+        self._told.clear()
+        if scene is None:
+            return happened
+        happened += [Happening(now + timedelta(seconds=after_s), report) for after_s, report in scene.after]
+        scene.after.clear()
+        return happened
+
+    def _enter(self, listed: Listed) -> None:
+        self._count += 1
+        random = Random(self.random.getrandbits(64))
+        if listed.alone:
+            owner = ORGANISATION
+            if "installation" in listed.name:
+                owner = f"branch-office-{self._count}"
+                self.github.desk.create_account(owner)
+            place = Place(self.github, f"{owner}/alone-{self._count}")
+            if owner != ORGANISATION:
+                self.github.desk.install(owner)
+        else:
+            place = random.choice(self.places)
+        scene = Scene(listed.name, place, random, self.truth)
+        start_s = random.uniform(0, self.size.days * 86_400)
+        heapq.heappush(self._waiting, (start_s, self._count, scene, listed.play(scene)))
