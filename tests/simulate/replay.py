@@ -42,7 +42,7 @@ AUDIENCE = "https://meter.example"
 NOT_PLAYED = ("publish", "summary", "survey")  # they only write what was found out
 DAY = timedelta(days=1)
 FIRED_EVERY = DAY
-SETTLED_AFTER = 16 * DAY  # what has no pull by then is abandoned
+SETTLING = (DAY, DAY, 4 * DAY, 10 * DAY)  # then all sweeps have run, and what has no pull is abandoned
 REFUSALS = 3
 UNSEEN_S = 2 * 86_400.0  # what stands on pulls is not played: what would be put there is folded into little
 LOOPS = 25  # the same job so often at one instant asks for itself for ever
@@ -252,9 +252,8 @@ class Replay:
         self._plan(self.world.heard())
 
     def _settle(self) -> None:
-        end = self.app.now() + SETTLED_AFTER
-        while self.app.now() < end:
-            self.world.github.set_time(self.app.now() + FIRED_EVERY)
+        for wait in SETTLING:
+            self.world.github.set_time(self.app.now() + wait)
             self._work()
             while self._due:
                 self._tell_some()

@@ -12,7 +12,7 @@ from tests.simulate.replay import Manner, Replay
 from tests.simulate.score import Score, books, score, table
 from tests.simulate.world import Size, World
 
-EVERY_CASE = Size(repositories=3, cases=0, each=3)
+EVERY_CASE = Size(repositories=3, cases=0, each=3, days=4)
 
 
 @contextmanager
@@ -42,6 +42,6 @@ def test_two_orders_give_the_same_books(sqlite_template: Path, tmp_path: Path) -
     for manner in (Manner(seed=1, in_order=True, doubled=0), Manner(seed=2, anywhere=True)):
         (tmp_path / str(manner.seed)).mkdir()
         with fresh(sqlite_template, tmp_path / str(manner.seed)) as database:
-            lived_through(Size(repositories=1, cases=0, each=1), 5, database, manner)
+            lived_through(Size(repositories=1, cases=0, each=1, days=3), 5, database, manner)
             told.append(books(database))
     assert told[0] == told[1]
