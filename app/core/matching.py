@@ -244,7 +244,8 @@ def _child_most(run: RunFacts, found: Group) -> Group:
     """Of several pulls with the same commits: the one whose head branch is the run's, then the child-most."""
     branch = branch_of(run)
     own = [pull for pull in found if pull.same_repository and pull.head_ref == branch]
-    found = own or found
+    # A branch that is used again carries the former pull's commits on: whose life it was in decides.
+    found = [pull for pull in own if _lives(pull, own, run.at)] or own or found
     parents = {pull.base_ref for pull in found}
     children = [pull for pull in found if not (pull.same_repository and pull.head_ref in parents)]
     return children or found

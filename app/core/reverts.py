@@ -4,8 +4,9 @@ A claim in a description or a commit restates a metric and never moves money, so
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 _BUTTON = re.compile(r"revert-([1-9][0-9]{0,9})-")
 _COMMIT = re.compile(r"^This reverts commit ([0-9a-f]{7,64})\b", re.MULTILINE)
@@ -27,6 +28,40 @@ def reverted_number(head_ref: str, body: str, full_name: str) -> int | None:
 def reverted_shas(message: str) -> tuple[str, ...]:
     """The commits that a commit's message says to revert, as `git revert` writes it; shas may be cut."""
     return tuple(_COMMIT.findall(message))
+
+
+class Reverting(NamedTuple):
+    """A pull that reverts: another one by name, and commits (`pairs`: its own commit, and the one that it reverts)."""
+
+    number: int
+    names: int | None
+    pairs: Sequence[Sequence[str]]
+    merged_at: datetime | None
+
+
+def reverters(pulls: Sequence[Reverting], merged_as: Callable[[str], Iterable[int]]) -> dict[int, list[int]]:
+    """Each reverted pull with those that revert it. `merged_as`: the pulls that a commit merged; its sha may be cut."""
+    by: dict[int, list[int]] = {}
+    named = [(pull.number, pull.names) for pull in pulls if pull.names is not None]
+    for number, other in [*named, *((n, other) for n, sha in _first_landed(pulls) for other in merged_as(sha))]:
+        if number != other and number not in by.setdefault(other, []):
+            by[other].append(number)
+    return {other: numbers for other, numbers in by.items() if numbers}
+
+
+def _first_landed(pulls: Iterable[Reverting]) -> list[tuple[int, str]]:
+    """The pull through which each reverting commit landed first, and what that reverts.
+
+    A release pull has the same commit again, and reverts nothing by it.
+    """
+    first: dict[tuple[str, str], tuple[datetime, int]] = {}
+    for pull in pulls:
+        if pull.merged_at is None:
+            continue
+        landed = (pull.merged_at, pull.number)
+        for made, sha in pull.pairs:
+            first[made, sha] = min(landed, first.get((made, sha), landed))
+    return [(number, sha) for (_, sha), (_, number) in sorted(first.items())]
 
 
 def first_effective(reverts: Mapping[int, Iterable[int]], merged_at: Mapping[int, datetime]) -> dict[int, datetime]:

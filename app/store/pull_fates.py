@@ -1,7 +1,7 @@
 """What became of every pull of an account, in one statement: as metrics need it. Reads only."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from app.core.metrics import PullFate
-from app.core.reverts import first_effective
+from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked, carriers
 from app.store.keys import instant
 
@@ -101,22 +101,17 @@ def _stacked(row: _Row, tracked: bool) -> Stacked:
 
 def _reverted(rows: Sequence[_Row]) -> dict[int, datetime]:
     """When each pull of a repository was reverted for good: by number, or by the commit that merged it."""
-    by: dict[int, list[int]] = {}
-    reverting = [row for row in rows if row.reverts_number is not None or row.reverts_shas != "[]"]
-    for row in reverting:
-        numbers = {row.reverts_number} if row.reverts_number is not None else set()
-        numbers |= _merged_as(rows, json.loads(row.reverts_shas))
-        for number in numbers - {row.number}:
-            by.setdefault(number, []).append(row.number)
-    times = {row.number: instant(row.merged_us) for row in reverting if row.merged_us is not None}
-    return first_effective(by, times)
+    reverting = [
+        Reverting(row.number, row.reverts_number, json.loads(row.reverts_shas), _instant(row.merged_us))
+        for row in rows
+        if row.reverts_number is not None or row.reverts_shas != "[]"
+    ]
+    times = {pull.number: pull.merged_at for pull in reverting if pull.merged_at is not None}
 
+    def merged_as(sha: str) -> list[int]:
+        return [row.number for row in rows if row.merge_commit_sha and row.merge_commit_sha.startswith(sha)]
 
-def _merged_as(rows: Iterable[_Row], shas: Sequence[str]) -> set[int]:
-    """The pulls that were merged by these commits; shas may be cut."""
-    if not shas:
-        return set()
-    return {row.number for row in rows if row.merge_commit_sha and row.merge_commit_sha.startswith(tuple(shas))}
+    return first_effective(reverters(reverting, merged_as), times)
 
 
 def _instant(at_us: int | None) -> datetime | None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, delete, select
 
 from app.core.facts import CommitFact, PullFact, PullNumber
 from app.core.matching import CLAIMED_BRANCH, PullFacts
-from app.core.reverts import first_effective
+from app.core.reverts import Reverting, first_effective, reverters
 from app.store.keys import instant, us
 from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
 
@@ -32,7 +32,7 @@ class Linked:
     """What a pull's own words say of others: the pull and the commits it reverts, the issues it closes."""
 
     reverts: int | None = None
-    reverts_shas: Sequence[str] = ()
+    reverts_shas: Sequence[tuple[str, str]] = ()  # a commit of the pull, and the one that it reverts
     reverts_only: bool = False
     closes: frozenset[int] = frozenset()
 
@@ -140,15 +140,21 @@ def reversals_of(session: Session, account_id: int, repository_id: int) -> Rever
     reverting = session.exec(
         select(Pull).where(*here, or_(col(Pull.reverts_number).is_not(None), col(Pull.reverts_shas) != "[]"))
     ).all()
-    by: dict[int, list[int]] = {}
-    for pull in reverting:
-        numbers = {pull.reverts_number} if pull.reverts_number is not None else set()
-        for sha in json.loads(pull.reverts_shas):
-            merged_as = select(Pull.number).where(*here, col(Pull.merge_commit_sha).startswith(sha))
-            numbers |= set(session.exec(merged_as))
-        for number in numbers - {pull.number}:
-            by.setdefault(number, []).append(pull.number)
-    times = {pull.number: instant(pull.merged_at_us) for pull in reverting if pull.merged_at_us is not None}
+    pulls = [
+        Reverting(
+            pull.number,
+            pull.reverts_number,
+            json.loads(pull.reverts_shas),
+            instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+        )
+        for pull in reverting
+    ]
+
+    def merged_as(sha: str) -> Sequence[int]:
+        return session.exec(select(Pull.number).where(*here, col(Pull.merge_commit_sha).startswith(sha))).all()
+
+    by = reverters(pulls, merged_as)
+    times = {pull.number: pull.merged_at for pull in pulls if pull.merged_at is not None}
     return Reversals(by, times)
 
 

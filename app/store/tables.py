@@ -64,7 +64,7 @@ class Pull(SQLModel, table=True):
     merged_at_us: int | None = integer(default=None, nullable=True)
     merge_commit_sha: str | None = None
     reverts_number: int | None = integer(default=None, nullable=True)  # the pull that this one reverts
-    reverts_shas: str = long_text("[]")  # JSON: what its commits say to revert
+    reverts_shas: str = long_text("[]")  # JSON: pairs of its commit, and the one that this says to revert
     reverts_only: bool = False  # it has no other commits
     lines_changed: int | None = integer(default=None, nullable=True)  # additions and deletions
     read_at_us: int = integer()

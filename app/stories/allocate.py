@@ -116,10 +116,10 @@ def read_pull(world: World, key: PullKey) -> None:
 def linked(repository: Repository, pull: PullFact, commits: Sequence[CommitFact]) -> Linked:
     """What a pull's description and commits say of other pulls and of issues."""
     full_name = f"{repository.owner}/{repository.name}"
-    shas = dict.fromkeys(sha for commit in commits for sha in commit.reverts)
+    shas = [(commit.sha, sha) for commit in commits for sha in commit.reverts]
     reverts = reverted_number(pull.head_ref, pull.body, full_name)
     only = bool(commits) and all(commit.reverts for commit in commits)
-    return Linked(reverts, list(shas)[:MOST_REVERTED], only, closes(pull.body, full_name))
+    return Linked(reverts, shas[:MOST_REVERTED], only, closes(pull.body, full_name))
 
 
 def settle_around(world: World, key: PullKey) -> None:
@@ -163,17 +163,18 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     )
     overhead = repository is not None and config.is_overhead(repository.name, workflow_file(job.workflow_ref))
     by_hand = links_in_force(session, agent_runs)
-    books = set()
+    waits = False
     for agent_run in agent_runs:
         manual = by_hand.get(agent_run.id)
         found = match(replace(facts, manual=manual), pulls)
         if overhead and manual is None and not (found.pulls or found.tied):
             found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
         target = _target(found, facts.at, world.now())
-        books |= {place.book for place, _ in target}
+        # A tie stays one, however long it is: only other facts can settle it, and they come with jobs of their own.
+        waits = waits or (target == [(Place(Book.UNATTRIBUTED), 1)] and not found.tied)
         for repository_id, number in _move(session, agent_run, found, target, world.now()):
             ask_to_publish(world, session, PullKey(job.account_id, repository_id, number))
-    if Book.UNATTRIBUTED in books:
+    if waits:
         enqueue(session, _look_again(job, facts.at), world.now())
 
 

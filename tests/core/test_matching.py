@@ -281,3 +281,10 @@ def test_what_github_signed_beats_what_a_person_says() -> None:
 def test_a_detached_agent_run_is_tied_to_nothing_and_says_who_did_it() -> None:
     found = match(replace(RUN, manual=ManualLink(None, "detached, by @ada: docs")), [PULL])
     assert (found.number, found.evidence, found.note, found.tied) == (None, None, "detached, by @ada: docs", ())
+
+
+def test_a_branch_that_is_used_again_gives_old_work_to_the_pull_of_that_time() -> None:
+    first = pull(1, closed_at=NOON + HOUR, heads=frozenset({"a" * 40}))
+    second = pull(2, created_at=NOON + 2 * HOUR, commits={"a" * 40: NOON})
+    assert match(RUN, [first, second]).pulls == (1,)
+    assert match(replace(RUN, at=NOON + 3 * HOUR), [first, second]).pulls == (2,)

@@ -182,3 +182,35 @@ def test_the_revert_of_a_revert_brings_the_pull_back(stage: Stage) -> None:
     stage.gh.merge(REPOSITORY, stage.gh.revert(REPOSITORY, revert), "squash")
     stage.settle()
     assert figures(stage, account_id) == (1, 1, CALL_NANO_USD)
+
+
+def test_a_release_pull_that_carries_a_revert_on_reverts_nothing(stage: Stage) -> None:
+    account_id = stage.install()
+    stage.gh.push(REPOSITORY, "release", {"r.py": "r"})
+    number = agent_pull(stage, "one")
+    sha = stage.gh.merge(REPOSITORY, number, "squash")
+    stage.tick()
+    reverting = stage.gh.push(REPOSITORY, "undo", {"one.py": "0"}, message=f"Undo\n\nThis reverts commit {sha}.")
+    stage.gh.merge(REPOSITORY, stage.gh.open_pull(REPOSITORY, "undo"), "rebase")
+    stage.tick()
+    message = f"Redo\n\nThis reverts commit {reverting}."
+    stage.gh.push(REPOSITORY, "redo", {"one.py": "1"}, message=message)
+    stage.gh.merge(REPOSITORY, stage.gh.open_pull(REPOSITORY, "redo"), "squash")
+    stage.tick()
+    stage.gh.merge(REPOSITORY, stage.gh.open_pull(REPOSITORY, "main", base="release"), "merge")
+    stage.settle()
+    merged, _, _ = figures(stage, account_id)
+    assert merged == 1
+
+
+def test_a_tie_of_many_days_waits_for_facts_and_not_for_time(stage: Stage) -> None:
+    stage.install()
+    stage.gh.push(REPOSITORY, "release", {"r.py": "r"})
+    stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "one"})
+    stage.gh.open_pull(REPOSITORY, "one", base="release")
+    stage.agent(event="push", branch="one")
+    stage.settle()
+    stage.tick(20 * 24 * 3600)
+    stage.settle()  # ends
+    assert stage.evidence() == [("", None)]
+    assert stage.books()["unattributed", 0] == CALL_NANO_USD
