@@ -1,4 +1,4 @@
-"""The two ways in which a thing can end that are neither success nor a failure to retry.
+"""The ways in which a thing can end that are neither success nor a failure to retry.
 
 Anything else that goes wrong outside is raised as it is, counts as an attempt and is tried again.
 """
@@ -33,3 +33,13 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
     def __str__(self) -> str:
         return f"{self.status}: {self.sentence}"
+
+
+class CallerRefused(Exception):  # noqa: N818 - an answer, not a fault
+    """Whoever asks may not: an HTTP status, a code for machines and a sentence for people."""
+
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.sentence = sentence

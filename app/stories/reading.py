@@ -5,19 +5,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from app.core.outcomes import CallerRefused
 from app.store.access_tokens import TokenScope, note_use, token_of_any_scope, used_lately
 from app.store.admission import admission_of
 from app.world import World
 
 
-class ReadRefusedError(Exception):
-    """The reader may not: an HTTP status, a code for machines and a sentence for people."""
-
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.code = code
-        self.sentence = sentence
+class ReadRefusedError(CallerRefused):
+    """The reader may not read this."""
 
 
 @dataclass(frozen=True, slots=True)

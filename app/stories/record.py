@@ -18,7 +18,7 @@ from sqlmodel import Session
 from app.core.config import Config, in_force
 from app.core.costing import LARGEST_COST, Costs, costs_of
 from app.core.facts import AgentRunKey, Claims
-from app.core.outcomes import Later
+from app.core.outcomes import CallerRefused, Later
 from app.core.reported import JobReport, ReportedRun, read_report
 from app.core.tally import tally
 from app.store import agent_runs as store
@@ -44,14 +44,8 @@ MOST_RECORDS = 200  # of one job
 Row = Mapping[str, Any]  # of agent_run
 
 
-class RecordRefusedError(Exception):
-    """The caller may not record this: an HTTP status, a code for machines and a sentence for people."""
-
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.code = code
-        self.sentence = sentence
+class RecordRefusedError(CallerRefused):
+    """The caller may not record this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app.core.config import Config, in_force
 from app.core.costing import LARGEST_COST, Costs, costs_of
 from app.core.facts import AgentRunKey
 from app.core.money import NanoUsd
+from app.core.outcomes import CallerRefused
 from app.core.tally import tally
 from app.core.telemetry.parts import Reading, SessionPart, ToldCall
 from app.store.access_tokens import TokenScope, note_use, token_for, used_lately
@@ -47,14 +48,8 @@ log = logging.getLogger(__name__)
 PLACED_WITHIN = timedelta(minutes=1)  # telemetry comes every few seconds: its cost need not follow each time
 
 
-class TelemetryRefusedError(Exception):
-    """The sender may not: an HTTP status, a code for machines and a sentence for people."""
-
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.code = code
-        self.sentence = sentence
+class TelemetryRefusedError(CallerRefused):
+    """The sender may not send telemetry."""
 
 
 @dataclass(frozen=True, slots=True)
