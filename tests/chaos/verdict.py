@@ -67,7 +67,8 @@ class Verdict:
         return rows(self.database, query, **values)
 
     def deliveries(self) -> Iterator[str]:
-        guids = {one.guid for one in self.load.heard()}
+        # A comment that is no command is nobody's business: it is acknowledged and not kept.
+        guids = {one.guid for one in self.load.heard() if one.event != "issue_comment"}
         kept = dict(self.rows("SELECT delivery_id, state FROM inbox"))
         self.figures["deliveries"] = len(guids)
         self.figures["attempts to deliver"] = len(self.load.heard())

@@ -99,7 +99,7 @@ class Organisation:
         assert self.stage.gh.drain(PATIENCE_S)
 
         def idle() -> bool:
-            soon = us(datetime.now(UTC) + timedelta(minutes=30))
+            soon = us(datetime.now(UTC) + timedelta(minutes=20))
             ((waiting,),) = self.stage.rows(WAITING, account=self.account_id, soon=soon)
             return not waiting
 
