@@ -29,7 +29,9 @@ def test_every_answer_is_as_described_and_none_is_a_failure(
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     def ask(case: schemathesis.Case[Any]) -> None:
         answer = case.call(headers={"Authorization": f"Bearer {reader.token}"})
-        case.validate_response(answer)
+        # A header that is no HTTP is answered by the server before it comes to us.
+        if (answer.status_code, answer.content) != (400, b"Invalid HTTP request received."):
+            case.validate_response(answer)
         seen[answer.status_code] += 1
 
     ask()
