@@ -11,7 +11,6 @@ from app.core.facts import CommitFact, PullFact, PullState
 from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
 from app.store.pulls import Linked, PullKey, pull_row, remember_heads, save_closed_issues, save_commits
-from app.store.queue import NewJob
 from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullReading, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
@@ -122,13 +121,6 @@ def touched(
     by_sha = (number for sha in (*(sha for _, sha, *_ in found), *made) for number in shas.get(sha or "", ()))
     by_issue = (number for *_, issue in found for number in issues.get(issue, ()))
     return {*by_ref, *by_sha, *by_issue, *(numbers & {number for _, _, number, _ in found})}
-
-
-def read_job(key: PullKey, due: datetime) -> NewJob:
-    """The job that reads a pull in its own lane and settles what it could concern."""
-    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
-    args = {"repository_id": key.repository_id, "number": key.number}
-    return NewJob(key.account_id, lane, "read", f"read:{lane}", args, due)
 
 
 def _here(

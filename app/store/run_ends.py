@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, update
 
+from app.store.jobs import run_lane
 from app.store.queue import NewJob
 from app.store.tables import WorkflowJob
 
@@ -12,7 +13,7 @@ FIRST_LOOK = timedelta(minutes=30)
 
 def ended_job(job: WorkflowJob, at: datetime) -> NewJob:
     """What asks how a run ended, once for all jobs of its attempt; `at` is when it was seen still going on."""
-    of = f"{job.account_id}/{job.repository_id}/run/{job.run_id}"
+    of = run_lane(job.account_id, job.repository_id, job.run_id)
     args = {"repository_id": job.repository_id, "run_id": job.run_id, "run_attempt": job.run_attempt}
     return NewJob(job.account_id, of, "ended", f"ended:{of}/{job.run_attempt}", args, at + FIRST_LOOK)
 

@@ -22,6 +22,7 @@ from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.configs import config_of
+from app.store.jobs import pull_job, run_job
 from app.store.keys import instant, us
 from app.store.manual_links import links_in_force
 from app.store.pulls import (
@@ -270,39 +271,19 @@ def _tied_to(session: Session, agent_run: AgentRun) -> set[tuple[int, int]]:
 
 def _look_again(job: WorkflowJob, at: datetime) -> NewJob:
     """Cost that still has no pull after 14 days is abandoned; somebody must look then."""
-    return NewJob(
-        account_id=job.account_id,
-        lane=f"{job.account_id}/{job.repository_id}/run/{job.run_id}",
-        kind="place",
-        dedupe=f"abandon:{job.id}",
-        args={"workflow_job_id": job.id},
-        run_at=at + ABANDONED_AFTER,
-    )
+    where = job.account_id, job.repository_id, job.run_id
+    return run_job(*where, "place", job.id, at + ABANDONED_AFTER, dedupe="abandon")
 
 
 def ask_to_read(world: World, session: Session, key: PullKey) -> None:
     """Have the pull read soon."""
-    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
-    args = {"repository_id": key.repository_id, "number": key.number}
-    enqueue(session, NewJob(key.account_id, lane, "read", f"read:{lane}", args, world.now()), world.now())
+    enqueue(session, pull_job(key, "read", world.now()), world.now())
 
 
 def ask_to_publish(world: World, session: Session, key: PullKey) -> None:
     """Have the pull's check and comment put, a little later, so that changes that come together cost one write."""
-    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
     due = world.now() + timedelta(seconds=world.settings.debounce_s)
-    enqueue(
-        session,
-        NewJob(
-            account_id=key.account_id,
-            lane=lane,
-            kind="publish",
-            dedupe=f"publish:{lane}",
-            args={"repository_id": key.repository_id, "number": key.number},
-            run_at=due,
-        ),
-        world.now(),
-    )
+    enqueue(session, pull_job(key, "publish", due), world.now())
 
 
 def _with_run_record(world: World, job: WorkflowJob) -> WorkflowJob:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -32,6 +32,7 @@ from app.core.usage import Completeness
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.costs import tied_runs
 from app.store.effects import effect_of, fingerprint, write_effect
+from app.store.jobs import pull_job, run_job
 from app.store.manual_links import (
     COMMAND_LINE,
     MOST_NAMED,
@@ -44,7 +45,7 @@ from app.store.manual_links import (
     unattributed_lately,
 )
 from app.store.pulls import PullKey, pull_of
-from app.store.queue import Job, NewJob, enqueue_all
+from app.store.queue import Job, enqueue_all
 from app.store.tables import AgentRun, Effect, Repository, WorkflowJob
 from app.store.told_runs import NO_REPOSITORY
 from app.world import World
@@ -254,22 +255,15 @@ def _movable(named: Sequence[NamedRun]) -> list[NamedRun]:
 def _keep(session: Session, world: World, account_id: int, runs: Sequence[NamedRun], decision: Decision) -> None:
     """Write the decision down, and have the agent runs settled and their new pull read."""
     add_decision(session, account_id, [each.agent_run.id for each in runs], decision)
-    jobs = [_place_job(world, job) for job in {each.job.id: each.job for each in runs}.values()]
+    now = world.now()
+    jobs = [
+        run_job(job.account_id, job.repository_id, job.run_id, "place", job.id, now)
+        for job in {each.job.id: each.job for each in runs}.values()
+    ]
     if decision.number is not None:
         key = PullKey(account_id, decision.repository_id, decision.number)
-        jobs += [_pull_job(world, key, "read", "read", {})] if pull_of(session, key) is None else []
-    enqueue_all(session, jobs, world.now())
-
-
-def _place_job(world: World, job: WorkflowJob) -> NewJob:
-    lane = f"{job.account_id}/{job.repository_id}/run/{job.run_id}"
-    return NewJob(job.account_id, lane, "place", f"place:{job.id}", {"workflow_job_id": job.id}, world.now())
-
-
-def _pull_job(world: World, key: PullKey, kind: str, dedupe: str, more: dict[str, Any]) -> NewJob:
-    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
-    args = {"repository_id": key.repository_id, "number": key.number, **more}
-    return NewJob(key.account_id, lane, kind, f"{dedupe}:{lane}", args, world.now())
+        jobs += [pull_job(key, "read", now)] if pull_of(session, key) is None else []
+    enqueue_all(session, jobs, now)
 
 
 # ---- the answer ----------------------------------------------------------------------------------------------------
@@ -280,7 +274,7 @@ def _answer(session: Session, world: World, said: Said, reaction: str, text: str
     number = said.comment.comment_id
     shown = [("reaction", reaction), ("text", text)]
     jobs = [
-        _pull_job(world, said.key, "answer", f"answer:{number}:{kind}", {"comment_id": number, kind: content})
+        pull_job(said.key, "answer", world.now(), f"answer:{number}:{kind}", comment_id=number, **{kind: content})
         for kind, content in shown
         if content
     ]

@@ -26,6 +26,7 @@ from app.store.accounts import (
 )
 from app.store.configs import config_of, problems_of, save_config
 from app.store.effects import latest_summary
+from app.store.jobs import run_job
 from app.store.keys import us
 from app.store.pulls import unread_jobs
 from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
@@ -127,11 +128,8 @@ def refresh(job: Job, world: World) -> None:
     with world.db.transaction() as session:
         _keep_repositories(session, job.account_id, repositories, world.now())
         for unread in unread_jobs(session, job.account_id):
-            lane = f"{job.account_id}/{unread.repository_id}/run/{unread.run_id}"
-            new = NewJob(
-                job.account_id, lane, "place", f"place:{unread.id}", {"workflow_job_id": unread.id}, world.now()
-            )
-            enqueue(session, new, world.now())
+            where = job.account_id, unread.repository_id, unread.run_id
+            enqueue(session, run_job(*where, "place", unread.id, world.now()), world.now())
         installation = installation_of(session, job.account_id)
     if installation is not None:
         _read_config(world, github, installation)

@@ -16,13 +16,13 @@ from sqlmodel import Session
 from app.core.facts import CommitFact, ListedPull, PullFact, PullState
 from app.core.outcomes import Refused
 from app.store.accounts import repository_of
+from app.store.jobs import pull_job
 from app.store.keys import instant, us
 from app.store.listed import (
     add_pull,
     closed_issues,
     differs,
     held_pulls,
-    read_job,
     seen_again,
     touched,
     unseen_open,
@@ -172,7 +172,7 @@ def _keep(
     if not page.more and reading.part == "closed":
         again |= set(unseen_open(session, reading))
     reading.read_again += len(again)
-    jobs = [read_job(_key(reading, number), _due(now, place)) for place, number in enumerate(sorted(again))]
+    jobs = [pull_job(_key(reading, number), "read", _due(now, place)) for place, number in enumerate(sorted(again))]
     _turn(reading, page)
     if reading.part:
         jobs.append(reading_job(reading.account_id, reading.repository_id, now))

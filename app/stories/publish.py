@@ -28,9 +28,10 @@ from app.store.accounts import repository_of
 from app.store.configs import config_of
 from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming, unattributed_of
 from app.store.effects import effect_of, fingerprint, overtaken, write_effect
+from app.store.jobs import pull_job
 from app.store.keys import instant
 from app.store.pulls import PullKey, pull_of
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, enqueue
 from app.store.tables import Effect, Pull, Repository
 from app.world import World
 
@@ -57,10 +58,8 @@ def on_rerequest(event: RerequestEvent, world: World) -> None:
     if parts[:1] != ["mergemeter"] or len(parts) != 3 or not all(part.isdecimal() for part in parts[1:]):
         return
     key = PullKey(event.account_id, event.repository.repository_id, int(parts[2]))
-    lane = f"{key.account_id}/{key.repository_id}/{key.number}"
-    args = {"repository_id": key.repository_id, "number": key.number, "force": True}
     with world.db.transaction() as session:
-        enqueue(session, NewJob(key.account_id, lane, "publish", f"force:{lane}", args, world.now()), world.now())
+        enqueue(session, pull_job(key, "publish", world.now(), dedupe="force", force=True), world.now())
 
 
 def publish(job: Job, world: World) -> None:

@@ -26,9 +26,11 @@ from app.store.accounts import repository_of
 from app.store.admission import admission_of
 from app.store.books import post_usage
 from app.store.compressed import compressed, decompressed
+from app.store.jobs import pull_job, run_job
 from app.store.keys import new_keys
 from app.store.overlap import take_over
-from app.store.queue import Job, NewJob, enqueue, enqueue_all
+from app.store.pulls import PullKey
+from app.store.queue import Job, enqueue, enqueue_all
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
 from app.store.savepoint import savepoint
 from app.store.tables import WorkflowJob
@@ -236,17 +238,9 @@ def _ask(session: Session, sent: Prepared, job_id: str, untied: Sequence[tuple[i
     """Have the rest done by the worker: place what came, wait for what must come, renew pulls that lost a run."""
     claims, now = sent.claims, sent.now
     kind, due = ("place", now) if sent.report.closed else ("expect", now + EXPECTED_WITHIN)
-    jobs = [_run_job(claims.account_id, claims.repository_id, claims.run_id, kind, job_id, due)]
-    for repository_id, number in sorted(set(untied)):
-        lane = f"{claims.account_id}/{repository_id}/{number}"
-        args = {"repository_id": repository_id, "number": number}
-        jobs.append(NewJob(claims.account_id, lane, "publish", f"publish:{lane}", args, now))
+    jobs = [run_job(claims.account_id, claims.repository_id, claims.run_id, kind, job_id, due)]
+    jobs += [pull_job(PullKey(claims.account_id, *pull), "publish", now) for pull in sorted(set(untied))]
     enqueue_all(session, jobs, now)
-
-
-def _run_job(account_id: int, repository_id: int, run_id: int, kind: str, job_id: str, due: datetime) -> NewJob:
-    lane = f"{account_id}/{repository_id}/run/{run_id}"
-    return NewJob(account_id, lane, kind, f"{kind}:{job_id}", {"workflow_job_id": job_id}, due)
 
 
 def _standing(
@@ -303,4 +297,4 @@ def _miss(session: Session, world: World, account_id: int, job_id: str) -> None:
     tags = json.loads(decompressed(body)).get("tags", {})
     store.add_agent_run(session, stand_in_row(opened, record_id, tags, world.prices.version))
     due = world.now()
-    enqueue(session, _run_job(account_id, opened.repository_id, opened.run_id, "place", job_id, due), due)
+    enqueue(session, run_job(account_id, opened.repository_id, opened.run_id, "place", job_id, due), due)

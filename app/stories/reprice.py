@@ -20,7 +20,9 @@ from app.core.repricing import Change, Difference, changes_of, difference
 from app.store.books import holding, post
 from app.store.configs import config_of
 from app.store.corrections import agent_runs_since, calls_since, correct, held_agent_run, tied_places
-from app.store.queue import NewJob, enqueue_all
+from app.store.jobs import pull_job, run_job
+from app.store.pulls import PullKey
+from app.store.queue import enqueue_all
 from app.store.tables import AgentRun, WorkflowJob
 from app.world import World
 
@@ -147,19 +149,10 @@ def _enter(session: Session, world: World, run: AgentRun, by: Difference) -> Non
     homes = pulls or [(place, 1) for place in sorted({place for place, _ in held if place.book is not Book.USAGE})]
     entries = revaluation(held, homes or [(Place(Book.UNATTRIBUTED), 1)], by.by_month)
     post(session, key, entries, REASON, world.now())
-    jobs = [_publish_job(world, run, place.number) for place, _ in pulls]
-    # Its own lane looks again: it may have been moving the cost when the difference was entered, or find its first.
-    enqueue_all(session, [*jobs, _place_job(session, world, run)], world.now())
-
-
-def _publish_job(world: World, run: AgentRun, number: int) -> NewJob:
-    lane = f"{run.account_id}/{run.repository_id}/{number}"
-    args = {"repository_id": run.repository_id, "number": number}
     due = world.now() + timedelta(seconds=world.settings.debounce_s)
-    return NewJob(run.account_id, lane, "publish", f"publish:{lane}", args, due)
-
-
-def _place_job(session: Session, world: World, run: AgentRun) -> NewJob:
+    tied = [PullKey(run.account_id, place.repository_id or run.repository_id, place.number) for place, _ in pulls]
+    jobs = [pull_job(pull, "publish", due) for pull in tied]
+    # Its own lane looks again: it may have been moving the cost when the difference was entered, or find its first.
     job = session.get_one(WorkflowJob, run.workflow_job_id)
-    lane = f"{run.account_id}/{run.repository_id}/run/{job.run_id}"
-    return NewJob(run.account_id, lane, "place", f"place:{job.id}", {"workflow_job_id": job.id}, world.now())
+    jobs.append(run_job(run.account_id, run.repository_id, job.run_id, "place", job.id, world.now()))
+    enqueue_all(session, jobs, world.now())

@@ -23,9 +23,10 @@ from app.store.access_tokens import TokenScope, note_use, token_for, used_lately
 from app.store.admission import admission_of
 from app.store.agent_runs import add_calls
 from app.store.books import post_usage
+from app.store.jobs import run_job
 from app.store.keys import instant, new_key, us
 from app.store.overlap import models_with, recorded_around
-from app.store.queue import NewJob, enqueue
+from app.store.queue import enqueue
 from app.store.run_rows import call_row
 from app.store.savepoint import savepoint
 from app.store.tables import AgentRun
@@ -145,7 +146,7 @@ def _take_part(session: Session, world: World, account_id: int, part: SessionPar
         run = add_told_run(session, key, job_id, part, min(_times(part, now)), world.prices.version)
     if any(fresh):
         _enter(session, key, run, part, costs, fresh, elsewhere, now)
-        enqueue(session, _place_job(key, job_id, now), now)
+        enqueue(session, run_job(account_id, repository_id, 0, "place", job_id, now + PLACED_WITHIN), now)
     judge(session, run, part.doubts)
     return True
 
@@ -208,8 +209,3 @@ def _enter(
 def _reported(told: Sequence[ToldCall]) -> NanoUsd | None:
     costs = [each.reported_cost for each in told]
     return None if None in costs else NanoUsd(sum(cost for cost in costs if cost is not None))
-
-
-def _place_job(key: AgentRunKey, job_id: str, now: datetime) -> NewJob:
-    lane = f"{key.account_id}/{key.repository_id}/run/0"
-    return NewJob(key.account_id, lane, "place", f"place:{job_id}", {"workflow_job_id": job_id}, now + PLACED_WITHIN)

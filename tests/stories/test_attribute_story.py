@@ -9,6 +9,7 @@ from app.stories.attribute import decide_here
 from app.stories.summarize import month_report
 from tests.core.rendered import Page, harms
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
+from tests.stories.test_reprice_story import HALF, again, agree
 from tests.stories.test_telemetry_story import tell
 
 OTHER = "acme/gadgets"
@@ -169,6 +170,13 @@ def test_work_of_another_repository_counts_where_its_pull_is(stage: Stage) -> No
     assert report.total.spend == 2 * CALL_NANO_USD
     (check,) = stage.gh.checks(REPOSITORY, number)
     assert f"{OTHER}/actions/runs/" in check["output"]["text"]
+    comment = stage.comment(number)
+    assert comment is not None
+    agree(stage, HALF)
+    again(stage)
+    stage.settle()
+    assert stage.books()["pull", number] == CALL_NANO_USD // 2
+    assert stage.comment(number) != comment
     say(stage, number, f"/mergemeter detach {run}")
     assert stage.rows("SELECT repository_id, SUM(amount_nano_usd) FROM balance WHERE book = 'pull' GROUP BY 1") == [
         (stage.gh.pull(REPOSITORY, number)["base"]["repo"]["id"], 0)
