@@ -13,10 +13,10 @@ from app.core.ledger import Book
 from app.core.metrics import PullSpend
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
-from app.core.stacks import Stacked, carriers
+from app.core.stacks import carriers
 from app.core.usage import Tokens
-from app.store.keys import instant, us
-from app.store.pulls import PullKey, reversals_of
+from app.store.keys import known_instant, us
+from app.store.pulls import PullKey, reversals_among, stacked
 from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Pull, Repository, Tie, WorkflowJob
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def pull_spends(
     account_id, repository_id = repository.account_id, repository.repository_id
     query = select(Pull).where(Pull.account_id == account_id, Pull.repository_id == repository_id)
     pulls = session.exec(query.order_by(col(Pull.number))).all()
-    carried = carriers([_stacked(pull, tracks(pull.base_ref, repository.default_branch)) for pull in pulls])
+    carried = carriers([stacked(pull, tracks(pull.base_ref, repository.default_branch)) for pull in pulls])
     by_pull: dict[int, dict[datetime, NanoUsd]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     for (book, number, month), amount in balances.items():
         if book is Book.PULL and amount:
@@ -193,7 +193,7 @@ def pull_spends(
     agent_runs: dict[int, int] = defaultdict(int)
     for number, runs in _agent_runs_by_pull(session, account_id, repository_id).items():
         agent_runs[carried.get(number, number)] += runs
-    reverted = reversals_of(session, account_id, repository_id).for_good()
+    reverted = reversals_among(pulls).for_good()
     return [
         (
             pull,
@@ -201,8 +201,8 @@ def pull_spends(
                 number=pull.number,
                 agent_runs=agent_runs.get(pull.number, 0),
                 spent=dict(by_pull.get(pull.number, {})),
-                closed_at=instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
-                merged_at=instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
+                closed_at=known_instant(pull.closed_at_us),
+                merged_at=known_instant(pull.merged_at_us),
                 reverted_at=reverted.get(pull.number),
                 is_revert=pull.reverts_number is not None or pull.reverts_only,
                 tracked=tracks(pull.base_ref, repository.default_branch),
@@ -211,19 +211,6 @@ def pull_spends(
         )
         for pull in pulls
     ]
-
-
-def _stacked(pull: Pull, tracked: bool) -> Stacked:
-    return Stacked(
-        pull.number,
-        pull.head_ref,
-        pull.base_ref,
-        pull.head_repository_id == pull.repository_id,
-        instant(pull.created_at_us),
-        instant(pull.closed_at_us) if pull.closed_at_us is not None else None,
-        instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
-        tracked,
-    )
 
 
 def _agent_runs_by_pull(session: Session, account_id: int, repository_id: int) -> dict[int, int]:

@@ -51,3 +51,8 @@ def us(instant: datetime) -> int:
 
 def instant(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
+
+
+def known_instant(microseconds: int | None) -> datetime | None:
+    """The same of a column that may hold none."""
+    return None if microseconds is None else instant(microseconds)

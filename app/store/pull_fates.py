@@ -1,7 +1,6 @@
 """What became of every pull of an account, in one statement: as metrics need it. Reads only."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,9 +8,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from app.core.metrics import PullFate
-from app.core.reverts import Reverting, first_effective, reverters
-from app.core.stacks import Stacked, carriers
-from app.store.keys import instant
+from app.core.stacks import carriers
+from app.store.keys import known_instant
+from app.store.pulls import reversals_among, stacked
 
 PullId = tuple[int, int]  # repository id, number
 
@@ -33,9 +32,9 @@ class _Row(NamedTuple):
     head_ref: str
     head_repository_id: int | None
     base_ref: str
-    created_us: int
-    closed_us: int | None
-    merged_us: int | None
+    created_at_us: int
+    closed_at_us: int | None
+    merged_at_us: int | None
     merge_commit_sha: str | None
     reverts_number: int | None
     reverts_shas: str
@@ -65,9 +64,9 @@ def pull_fates(
     for repository_id, rows in of_repository.items():
         default_branch = names.get(repository_id, NOWHERE).default_branch
         tracked = {row.number: tracks(row.base_ref, default_branch) for row in rows}
-        reverted = _reverted(rows)
+        reverted = reversals_among(rows).for_good()
         own = {row.number: _fate(row, reverted.get(row.number), tracked[row.number]) for row in rows}
-        last = carriers([_stacked(row, tracked[row.number]) for row in rows])
+        last = carriers([stacked(row, tracked[row.number]) for row in rows])
         fates += own.values()
         served |= {(repository_id, number): own[last.get(number, number)] for number in own}
     return fates, served
@@ -77,45 +76,13 @@ def _fate(row: _Row, reverted_at: datetime | None, tracked: bool) -> PullFate:
     return PullFate(
         repository_id=row.repository_id,
         number=row.number,
-        closed_at=_instant(row.closed_us),
-        merged_at=_instant(row.merged_us),
+        closed_at=known_instant(row.closed_at_us),
+        merged_at=known_instant(row.merged_at_us),
         reverted_at=reverted_at,
         is_revert=row.reverts_number is not None or bool(row.reverts_only),
         tracked=tracked,
         lines_changed=row.lines_changed,
     )
-
-
-def _stacked(row: _Row, tracked: bool) -> Stacked:
-    return Stacked(
-        row.number,
-        row.head_ref,
-        row.base_ref,
-        row.head_repository_id == row.repository_id,
-        instant(row.created_us),
-        _instant(row.closed_us),
-        _instant(row.merged_us),
-        tracked,
-    )
-
-
-def _reverted(rows: Sequence[_Row]) -> dict[int, datetime]:
-    """When each pull of a repository was reverted for good: by number, or by the commit that merged it."""
-    reverting = [
-        Reverting(row.number, row.reverts_number, json.loads(row.reverts_shas), _instant(row.merged_us))
-        for row in rows
-        if row.reverts_number is not None or row.reverts_shas != "[]"
-    ]
-    times = {pull.number: pull.merged_at for pull in reverting if pull.merged_at is not None}
-
-    def merged_as(sha: str) -> list[int]:
-        return [row.number for row in rows if row.merge_commit_sha and row.merge_commit_sha.startswith(sha)]
-
-    return first_effective(reverters(reverting, merged_as), times)
-
-
-def _instant(at_us: int | None) -> datetime | None:
-    return None if at_us is None else instant(at_us)
 
 
 REPOSITORIES = text("""

@@ -1,9 +1,10 @@
 """Pulls as last read from GitHub, with every head they ever had, and the facts that matching asks for."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, and_, false, or_, text
 from sqlmodel import Session, col, delete, select
@@ -11,7 +12,8 @@ from sqlmodel import Session, col, delete, select
 from app.core.facts import CommitFact, PullFact, PullNumber
 from app.core.matching import CLAIMED_BRANCH, PullFacts
 from app.core.reverts import Reverting, first_effective, reverters
-from app.store.keys import instant, us
+from app.core.stacks import Stacked
+from app.store.keys import instant, known_instant, us
 from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
 
 ADD_HEAD = text(
@@ -140,22 +142,67 @@ def reversals_of(session: Session, account_id: int, repository_id: int) -> Rever
     reverting = session.exec(
         select(Pull).where(*here, or_(col(Pull.reverts_number).is_not(None), col(Pull.reverts_shas) != "[]"))
     ).all()
-    pulls = [
-        Reverting(
-            pull.number,
-            pull.reverts_number,
-            json.loads(pull.reverts_shas),
-            instant(pull.merged_at_us) if pull.merged_at_us is not None else None,
-        )
-        for pull in reverting
-    ]
 
     def merged_as(sha: str) -> Sequence[int]:
         return session.exec(select(Pull.number).where(*here, col(Pull.merge_commit_sha).startswith(sha))).all()
 
-    by = reverters(pulls, merged_as)
-    times = {pull.number: pull.merged_at for pull in pulls if pull.merged_at is not None}
-    return Reversals(by, times)
+    return reversals_among(reverting, merged_as)
+
+
+class KeptPull(Protocol):
+    """What reverts and stacks need of a pull, as the table holds it."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def repository_id(self) -> int: ...
+    @property
+    def head_ref(self) -> str: ...
+    @property
+    def head_repository_id(self) -> int | None: ...
+    @property
+    def base_ref(self) -> str: ...
+    @property
+    def created_at_us(self) -> int: ...
+    @property
+    def closed_at_us(self) -> int | None: ...
+    @property
+    def merged_at_us(self) -> int | None: ...
+    @property
+    def merge_commit_sha(self) -> str | None: ...
+    @property
+    def reverts_number(self) -> int | None: ...
+    @property
+    def reverts_shas(self) -> str: ...
+
+
+def reversals_among(pulls: Sequence[KeptPull], merged_as: Callable[[str], Iterable[int]] | None = None) -> Reversals:
+    """What pulls of one repository revert. `merged_as`: the pulls that a commit merged, where `pulls` are not all."""
+
+    def among(sha: str) -> list[int]:
+        return [pull.number for pull in pulls if (pull.merge_commit_sha or "").startswith(sha)]
+
+    reverting = [
+        Reverting(pull.number, pull.reverts_number, json.loads(pull.reverts_shas), known_instant(pull.merged_at_us))
+        for pull in pulls
+        if pull.reverts_number is not None or pull.reverts_shas != "[]"
+    ]
+    times = {pull.number: pull.merged_at for pull in reverting if pull.merged_at is not None}
+    return Reversals(reverters(reverting, merged_as or among), times)
+
+
+def stacked(pull: KeptPull, tracked: bool) -> Stacked:
+    """A pull as stacks are found. `tracked`: a merge into its base branch counts."""
+    return Stacked(
+        number=pull.number,
+        head_ref=pull.head_ref,
+        base_ref=pull.base_ref,
+        own_branch=pull.head_repository_id == pull.repository_id,
+        created_at=instant(pull.created_at_us),
+        closed_at=known_instant(pull.closed_at_us),
+        merged_at=known_instant(pull.merged_at_us),
+        tracked=tracked,
+    )
 
 
 def candidates(
