@@ -22,6 +22,7 @@ from app.core.telemetry.parts import SessionPart
 from app.core.usage import ModelCall, Provenance, Tokens
 from app.store.books import holding, post
 from app.store.keys import instant, us
+from app.store.raw import Raw
 from app.store.run_rows import call_identity
 from app.store.tables import AgentRun, ModelCallRow
 from app.store.told_runs import (
@@ -36,6 +37,10 @@ from app.store.told_runs import (
 
 REASON = "counted in the record of the job"
 MOST_VALUES = 500
+ANY_TOLD = Raw("""
+    SELECT 1 FROM agent_run WHERE account_id = :account_id AND agent = :agent AND ended_at_us >= :from_us
+        AND started_at_us <= :to_us AND provenance = 'token' LIMIT 1
+""")
 TOLD = col(AgentRun.provenance) == Provenance.TOKEN.value
 
 
@@ -46,7 +51,7 @@ def take_over(session: Session, account_id: int, runs: Sequence[ReportedRun], no
         if not run.calls:
             continue
         first, last = min(call.at for call in run.calls), max(call.at for call in run.calls)
-        told = _runs(session, account_id, run.agent, first, last, TOLD)
+        told = _told(session, account_id, run.agent, first, last)
         if not told:
             continue
         recorded = Recorded([Signed(run.session, run.calls)])
@@ -54,6 +59,13 @@ def take_over(session: Session, account_id: int, runs: Sequence[ReportedRun], no
             pulls = pulls_of(session, each)
             changed += pulls if _take(session, each, run, recorded, now) else []
     return changed
+
+
+def _told(session: Session, account_id: int, agent: str, first: datetime, last: datetime) -> Sequence[AgentRun]:
+    """The told runs at some time. Most records find none: a raw look first costs them a tenth of the query."""
+    bounds = {"account_id": account_id, "agent": agent, "from_us": us(first - AROUND), "to_us": us(last + AROUND)}
+    known = ANY_TOLD.run(session, bounds).fetchone() is not None
+    return _runs(session, account_id, agent, first, last, TOLD) if known else ()
 
 
 def _runs(
