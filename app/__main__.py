@@ -21,6 +21,7 @@ from app.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.core.month import Month
     from app.store.database import Database
     from app.worker import Worker
     from app.world import World
@@ -343,12 +344,8 @@ def _doctor(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def _summary(settings: Settings, options: argparse.Namespace) -> int:
-    from app.core.month import Month  # noqa: PLC0415
-
-    try:
-        month = str(Month.parse(options.month))
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    month = _month(options.month)
+    if month is None:
         return 2
     settings.require_complete()
     with _world(settings) as world:
@@ -356,7 +353,17 @@ def _summary(settings: Settings, options: argparse.Namespace) -> int:
         if not accounts:
             print(NO_ACCOUNT, file=sys.stderr)
             return 1
-        return max(_summarize(world, account_id, month) for account_id in accounts)
+        return max(_summarize(world, account_id, str(month)) for account_id in accounts)
+
+
+def _month(text: str) -> "Month | None":
+    from app.core.month import Month  # noqa: PLC0415
+
+    try:
+        return Month.parse(text)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return None
 
 
 def _survey(settings: Settings, options: argparse.Namespace) -> int:
@@ -364,10 +371,8 @@ def _survey(settings: Settings, options: argparse.Namespace) -> int:
     from app.core.month import Month  # noqa: PLC0415
     from app.store.surveys import ask_for_surveys  # noqa: PLC0415
 
-    try:
-        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    month = _month(options.month) if options.month else Month.of(_now()).previous
+    if month is None:
         return 2
     with _world(settings, with_github=False) as world:
         accounts = _accounts(world, options.account)
@@ -468,10 +473,8 @@ def _waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.core.month import Month  # noqa: PLC0415
     from app.stories.find_waste import told_waste  # noqa: PLC0415
 
-    try:
-        month = Month.parse(options.month) if options.month else Month.of(_now()).previous
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    month = _month(options.month) if options.month else Month.of(_now()).previous
+    if month is None:
         return 2
 
     def told(world: "World", accounts: list[int]) -> int:

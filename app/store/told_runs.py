@@ -59,7 +59,7 @@ ADD_TOTAL = Raw("""
     ON CONFLICT (account_id, agent, session, series, start_us) DO UPDATE SET
         value = CASE WHEN telemetry_total.value > excluded.value THEN telemetry_total.value ELSE excluded.value END
 """)
-CALLS_OF = "DELETE FROM model_call WHERE account_id = {mark} AND agent_run_id = {mark} AND position IN ({marks})"
+DELETE_CALLS = "DELETE FROM model_call WHERE account_id = {mark} AND agent_run_id = {mark} AND position IN ({marks})"
 SUMS = ("calls", "unpriced_calls", "unlisted_calls", "cost", "list_cost")
 EMPTY = ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix")
 COUNTED_FROM_ZERO = (
@@ -94,9 +94,7 @@ def repository_named(session: Session, account_id: int, tags: Tags) -> int:
 def hold_session(session: Session, account_id: int, repository_id: int, part: SessionPart, now: datetime) -> str:
     """The id of the row that stands for a session as a job does for others, held until the transaction ends."""
     row = {
-        **dict.fromkeys(
-            ("head_ref", "base_ref", "workflow", "workflow_ref", "job_workflow_ref", "job_name", "matrix"), ""
-        ),
+        **dict.fromkeys(EMPTY, ""),
         "id": new_key(),
         "account_id": account_id,
         "issuer": ISSUER,
@@ -241,7 +239,7 @@ def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> N
     mark = mark_of(session)
     for done in range(0, len(positions), MOST_VALUES):
         step = positions[done : done + MOST_VALUES]
-        statement = CALLS_OF.format(mark=mark, marks=", ".join([mark] * len(step)))
+        statement = DELETE_CALLS.format(mark=mark, marks=", ".join([mark] * len(step)))
         execute(session, statement, [run.account_id, run.id, *step])
 
 

@@ -19,6 +19,7 @@ from app.core.reported_calls import ReportRefusedError
 from app.oidc import KeysUnavailableError, TokenRefusedError, TokenVerifier
 from app.stories.record import KeptRun, Prepared, Recorded, RecordRefusedError, admit, prepare, record
 from app.web.batches import Batches
+from app.web.bearer import CHALLENGE, bearer
 from app.web.bodies import drain, read_body
 from app.web.counts import RECORDS, Counts
 from app.web.strict_json import parse
@@ -45,7 +46,6 @@ def refusal(status: int, code: str, message: str, headers: dict[str, str] | None
 
 
 # What the caller may do wrong, and the one thing that may fail outside: anything else rises.
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
 ANSWERS: dict[type[Exception], Callable[[Any], Response]] = {
     AnswerError: lambda it: it.response,
     TokenRefusedError: lambda it: refusal(401, it.code, it.sentence, CHALLENGE),
@@ -136,12 +136,11 @@ class AgentRuns:
 
 
 def _bearer(request: Request) -> str:
-    sent = request.headers.getlist("authorization")
-    scheme, _, unverified_token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
-    if scheme.lower() != "bearer" or not unverified_token.strip():
+    unverified_token = bearer(request)
+    if unverified_token is None:
         sentence = "Send the job's OIDC token once, as Authorization: Bearer …"
         raise AnswerError(401, "token-missing", sentence, CHALLENGE)
-    return unverified_token.strip()
+    return unverified_token
 
 
 def _declared_length(request: Request) -> int:

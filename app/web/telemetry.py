@@ -18,6 +18,7 @@ from app.core.telemetry.told import Told, Wanted
 from app.otlp import MalformedError, TooLargeError, answers, decode_logs, decode_metrics, decode_traces, unzipped
 from app.stories.telemetry import Sender, Sent, TelemetryRefusedError, price, sender_of, take
 from app.web.batches import Batches
+from app.web.bearer import CHALLENGE, bearer
 from app.web.bodies import drain, read_body
 from app.web.counts import TELEMETRY, Counts
 from app.world import World
@@ -31,7 +32,6 @@ JSON, PROTOBUF = "application/json", "application/x-protobuf"
 INVALID_ARGUMENT, PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED = 3, 7, 14, 16  # google.rpc.Code
 CODES = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 503: UNAVAILABLE}
 OUTCOMES = {401: "token", 403: "not-installed", 413: "too-large", 415: "not-otlp", 503: "not-written"}
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
 AGAIN = {"Retry-After": "5"}
 
 
@@ -148,11 +148,10 @@ def _content_type(request: Request) -> str:
 
 
 def _bearer(request: Request) -> str:
-    sent = request.headers.getlist("authorization")
-    scheme, _, unverified_token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
-    if scheme.lower() != "bearer" or not unverified_token.strip():
+    unverified_token = bearer(request)
+    if unverified_token is None:
         raise RefusedError(401, "Send an access token once, as Authorization: Bearer …", CHALLENGE)
-    return unverified_token.strip()
+    return unverified_token
 
 
 def _check_headers(request: Request) -> bool:
