@@ -49,7 +49,14 @@ def _yield(found: Metrics) -> str:
         told = "**Token yield**: nothing is decided yet"
     else:
         told = f"**Token yield {_percent(yields.generated)}** (coverage {_percent(yields.coverage)})"
-    return f"{told} · {cache}"
+    return f"{told} · {cache}{_pending(found)}"
+
+
+def _pending(found: Metrics) -> str:
+    """Early in a month what failed is decided, and what merged is not: a yield says little then."""
+    classes = found.yields.classes
+    pending, output = classes[ShareClass.PENDING].output_tokens, sum(part.output_tokens for part in classes.values())
+    return f" · {percent(pending, output)} of output not decided yet" if pending else ""
 
 
 def _shares(found: Metrics) -> str:
