@@ -135,6 +135,7 @@ class WorkflowRunFact:
     created_at: datetime
     started_at: datetime
     path: str  # ".github/workflows/agent.yml"; with "owner/repo/…@ref" for a required workflow
+    triggering_actor_id: int | None = None  # who started this attempt, where it is not the first one
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ def workflow_run(body: dict[str, Any]) -> WorkflowRunFact:
         created_at=created_at,
         started_at=_instant_or_none(body.get("run_started_at")) or created_at,
         path=_workflow_path(body.get("path") or ""),
+        triggering_actor_id=(body.get("triggering_actor") or {}).get("id"),
     )
 
 

@@ -141,8 +141,8 @@ def runner_environment(hub: Hub, repository: Repository, run: WorkflowRun, job: 
     values = {
         "CI": "true",
         "GITHUB_ACTIONS": "true",
-        "GITHUB_ACTOR": run.attempts[job.run_attempt - 1].actor.login,
-        "GITHUB_ACTOR_ID": str(run.attempts[job.run_attempt - 1].actor.account_id),
+        "GITHUB_ACTOR": run.actor.login,
+        "GITHUB_ACTOR_ID": str(run.actor.account_id),
         "GITHUB_API_URL": hub.url,
         "GITHUB_BASE_REF": run.base_ref,
         "GITHUB_EVENT_NAME": run.event,
@@ -159,6 +159,7 @@ def runner_environment(hub: Hub, repository: Repository, run: WorkflowRun, job: 
         "GITHUB_RUN_NUMBER": str(run.run_number),
         "GITHUB_SERVER_URL": hub.url,
         "GITHUB_SHA": run.sha,
+        "GITHUB_TRIGGERING_ACTOR": run.attempts[job.run_attempt - 1].actor.login,
         "GITHUB_WORKFLOW": run.name,
         "GITHUB_WORKFLOW_REF": f"{repository.full_name}/{run.path}@{run.ref}",
         "GITHUB_WORKFLOW_SHA": run.sha,

@@ -66,7 +66,6 @@ class Issuer:
     def claims(self, repository: Repository, run: WorkflowRun, job: Job, audience: str) -> dict[str, Any]:
         """What GitHub would sign for this job now, by the real clock."""
         now = int(time.time())
-        attempt = run.attempts[job.run_attempt - 1]
         workflow_ref = f"{repository.full_name}/{run.path}@{run.ref}"
         claims = {
             "jti": self._hub.next_uuid("jti"),
@@ -76,8 +75,8 @@ class Issuer:
             "iat": now,
             "nbf": now - STARTS_BEFORE_S,
             "exp": now + LIFETIME_S,
-            "actor": attempt.actor.login,
-            "actor_id": str(attempt.actor.account_id),
+            "actor": run.actor.login,
+            "actor_id": str(run.actor.account_id),
             "repository": repository.full_name,
             "repository_id": str(repository.repository_id),
             "repository_owner": repository.owner.login,

@@ -309,7 +309,9 @@ def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: Work
         job.run_head_sha = run.head_sha
         job.run_head_branch = run.head_branch
         job.run_event = run.event
-        job.run_actor_id = run.actor_id
+        # GitHub's pages leave open which of the two a later attempt's token names.
+        again = job.actor_id == run.triggering_actor_id
+        job.run_actor_id = run.triggering_actor_id if again else run.actor_id
         job.run_path = run.path
         job.run_created_at_us = us(run.created_at)
         job.run_started_at_us = us(run.started_at)

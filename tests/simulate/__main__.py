@@ -17,8 +17,8 @@ from tests.simulate.world import Size, World
 SIZES = {
     "small": Size(repositories=4, cases=0, each=3),
     "some": Size(repositories=8, cases=330, each=4, days=12),
-    "medium": Size(repositories=20, cases=1_450, each=6, days=30),
-    "full": Size(repositories=200, cases=14_500, each=20, days=90),
+    "medium": Size(repositories=20, cases=1_500, each=6, days=30),
+    "full": Size(repositories=200, cases=15_200, each=20, days=90),
 }
 PROGRESS_S = 10.0
 

@@ -14,7 +14,7 @@ def _authored(s: Scene, method: str) -> Iterator[float]:
     s.agent("pull_request", pull=number, served={number}, level="E1")
     yield minutes(s.random, 5, 120)
     s.push(branch)
-    s.agent("pull_request", pull=number, served={number}, level="E1", sessions=s.random.randint(1, 2))
+    s.agent("pull_request", pull=number, served={number}, level="E1")
     yield minutes(s.random, 5, 300)
     s.agent("pull_request_review", pull=number, served={number}, level="E1", purpose="review")
     yield minutes(s.random, 5, 600)
@@ -111,16 +111,6 @@ def comment_lets_an_agent_push(s: Scene) -> Iterator[float]:
     s.report(run, commits=[sha], served={number}, level="E3")
     yield minutes(s.random, 30, 600)
     s.merge(number)
-
-
-@case()
-def comment_on_a_closed_pull(s: Scene) -> Iterator[float]:
-    """It was not open then: the event names it, which is no evidence."""
-    _, number = s.opened()
-    yield minutes(s.random, 30, 600)
-    s.merge(number)
-    yield minutes(s.random, 30, 600)
-    s.agent("issue_comment", pull=number, served={number}, purpose="triage")
 
 
 @case()

@@ -79,7 +79,7 @@ def installation_suspended(s: Scene) -> Iterator[float]:
     number = s.open(branch)
     s.later_known(run, {number}, "E3")
     yield minutes(s.random, 30, 300)
-    s.merge(number)
+    s.merge(number, more=False)
     yield days(s.random, 1, 2)
     s.desk.unsuspend(mine.installation_id)
     yield days(s.random, 0.1, 0.5)

@@ -4,6 +4,7 @@ The sandbox looks at every pull there is on each push. Here each repository (wit
 shares all the rest, and the App's requests come in over an httpx transport. What it answers is the sandbox's.
 """
 
+import heapq
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +19,11 @@ from app.sandbox.deliveries import Courier
 from app.sandbox.faults import Faults
 from app.sandbox.limits import Limits
 from app.sandbox.oidc import Issuer
+from app.sandbox.rest.apps import DELIVERIES_ARE_KEPT
 from app.sandbox.rest.door import Answer, Door
 from app.sandbox.rest.routes import OPERATIONS, written
 from app.sandbox.sandbox import _register_actions
-from app.sandbox.state import Delivery, Hub, Repository
+from app.sandbox.state import Attempt, Delivery, Hub, Repository
 from app.sandbox.steer.accounts import Accounts
 from app.sandbox.steer.pulls import Pulls
 from app.sandbox.steer.repositories import Repositories
@@ -29,6 +31,7 @@ from app.sandbox.steer.runs import Runs
 
 URL = "https://github.test"
 NO_LIMIT = 10**9
+LOG_IS_TIDIED_AT = 2_000  # deliveries, then at twice what is left
 ROUTES = tuple((operation, compile_path(operation.path)[0]) for operation in OPERATIONS)
 
 
@@ -54,7 +57,10 @@ class SimulatedGitHub:
         self.whole.deliver = told
         self.issuer = Issuer(self.whole)
         self.limits = Limits(hourly=NO_LIMIT)
-        self.log: list[Delivery] = []
+        self._log: dict[int, Delivery] = {}
+        self._tidy_at = LOG_IS_TIDIED_AT
+        self._count = 0
+        self._ends: list[tuple[datetime, int, Attempt, str]] = []
         self.told = told
         _register_actions(self.whole)
         self.desk = self._steered(self.whole)
@@ -67,6 +73,22 @@ class SimulatedGitHub:
 
     def set_time(self, instant: datetime) -> None:
         self.whole.clock.set(instant)
+        while self._ends and self._ends[0][0] <= instant:
+            at, _, attempt, conclusion = heapq.heappop(self._ends)
+            attempt.status, attempt.conclusion, attempt.updated_at = "completed", conclusion, at
+
+    def end_later(self, at: datetime, attempt: Attempt, conclusion: str) -> None:
+        """Let an attempt of a workflow run end at that time."""
+        self._count += 1
+        heapq.heappush(self._ends, (at, self._count, attempt, conclusion))
+
+    def note_delivery(self, delivery: Delivery) -> None:
+        """Put an attempt to deliver in the log. What GitHub has forgotten by now is thrown away now and then."""
+        self._log[delivery.delivery_id] = delivery
+        if len(self._log) > self._tidy_at:
+            oldest = self.now() - DELIVERIES_ARE_KEPT
+            self._log = {key: one for key, one in self._log.items() if one.created_at >= oldest}
+            self._tidy_at = max(LOG_IS_TIDIED_AT, 2 * len(self._log))
 
     def create_repository(self, full_name: str, visibility: str = "private") -> tuple[Steered, Repository]:
         """A repository as a part of its own, and who steers it."""
@@ -105,11 +127,12 @@ class SimulatedGitHub:
         return Steered(hub, Courier(hub), self.issuer, Faults(), self.limits)
 
     def _door_of(self, hub: Hub) -> Door:
-        return Door(hub, self.limits, Faults(), self._redeliver, lambda: self.log)
+        return Door(hub, self.limits, Faults(), self._redeliver, lambda: list(self._log.values()))
 
     def _redeliver(self, delivery_id: int) -> None:
-        kept = next(each for each in self.log if each.delivery_id == delivery_id)
-        self.told(replace(kept, delivery_id=self.whole.next_id("delivery"), redelivery=True))
+        kept = self._log[delivery_id]
+        number, now = self.whole.next_id("delivery"), self.now()
+        self.told(replace(kept, delivery_id=number, created_at=now, redelivery=True, status="waiting", status_code=0))
 
 
 class Wire(httpx.BaseTransport):

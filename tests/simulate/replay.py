@@ -109,7 +109,8 @@ class Replay:
             event.listen(database.engine, "connect", _hurry)
         self.writer = BulkWriter(database)
         self._due: list[tuple[datetime, int, Delivery | Report, int]] = []
-        self._count = 0
+        self._count = self._sent = 0
+        self._gone: set[str] = set()  # guids of what never comes
         self._fire_at = world.github.now()
 
     def play(self, progress: Callable[["Replay"], None] = lambda _replay: None) -> Told:
@@ -130,15 +131,14 @@ class Replay:
 
     # ---- when ------------------------------------------------------------------------------------------------------
 
-    def _plan(self, happened: list[Happening]) -> None:
+    def _plan(self, happened: list[Happening], *, by_app: bool = False) -> None:
         for one in happened:
             if isinstance(one.what, Report):
                 self._later(one.at + self._seconds(longest=DAY), one.what)
                 continue
-            if self._is_lost(one.what):
+            if self._is_lost(one.what, by_app):
                 one.what.status, one.what.status_code = "timed out", 0
-                self.world.github.log.append(one.what)
-                self.told.drops += 1
+                self.world.github.note_delivery(one.what)
                 continue
             self._later(one.at + self._delay(), one.what)
             if self.random.random() < self.manner.doubled:
@@ -163,11 +163,22 @@ class Replay:
             else timedelta(seconds=self.random.random() * 20)
         )
 
-    def _is_lost(self, delivery: Delivery) -> bool:
-        # By what it is and not by when it comes, so that two orders lose the same. Installing is done with a person by.
+    def _is_lost(self, delivery: Delivery, by_app: bool) -> bool:
+        """Half of what is dropped never comes, the other half when it is asked for: nothing else tells of a comment.
+
+        By what it is and not by when it comes, so that two orders lose the same. Installing is done with a person by.
+        """
+        if by_app:
+            return delivery.redelivery and delivery.guid in self._gone
         if delivery.event.startswith("installation") and delivery.action == "created":
             return False
-        return Random(f"loss {self.manner.loss_seed} {delivery.guid}").random() < self.manner.dropped
+        self._sent += 1
+        drawn = Random(f"loss {self.manner.loss_seed} {self._sent}").random()
+        if drawn < self.manner.dropped:
+            self.told.drops += 1
+            if drawn < self.manner.dropped / 2 and delivery.event != "issue_comment":
+                self._gone.add(delivery.guid)
+        return drawn < self.manner.dropped
 
     def _bounded(self, story: Story) -> Story:
         """The story, but for a job that would be done for ever at the same instant: it ends as a dead one."""
@@ -208,9 +219,9 @@ class Replay:
             routed = route(delivery.event, delivery.body)
             if routed is None:
                 continue
-            if not delivery.redelivery and delivery.status == "waiting":
+            if delivery.status == "waiting":
                 delivery.status, delivery.status_code = "OK", 202
-                self.world.github.log.append(delivery)
+                self.world.github.note_delivery(delivery)
             rows.append(
                 Kept(
                     delivery.guid, delivery.event, routed.action, routed.installation_id, routed.account_id,
@@ -249,7 +260,7 @@ class Replay:
         self._repeats.clear()
         self.worker.drain()
         # What was redelivered meanwhile comes like everything else.
-        self._plan(self.world.heard())
+        self._plan(self.world.heard(), by_app=True)
 
     def _settle(self) -> None:
         for wait in SETTLING:

@@ -1,6 +1,7 @@
 """The tools of a case: what people and agents do in one repository, each agent run with its truth beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -10,20 +11,47 @@ from app.sandbox import events, pulls
 from app.sandbox.commits import add_commit, edited, tree_of
 from app.sandbox.state import Hub, Pull, Repository
 from tests.simulate.github import SimulatedGitHub, Steered
+from tests.simulate.reports import CALL_NANO_USD, body_of
 from tests.simulate.truth import NONE, AgentRunTruth, Pulls, Report, RevertTruth, Truth
 
-CALL_NANO_USD = 1_000 * 3_000 + 1_300 * 15_000  # claude-sonnet-4-5: $3 and $15 a million tokens
 AUDIENCE = "https://meter.example"
+WEB = "https://github.com"
 PATH = ".github/workflows/agent.yml"
+OVERHEAD_PATH = ".github/workflows/housekeeping.yml"
 PEOPLE = tuple(f"person-{n}" for n in range(12))
+MAINTAINER = "maintainer"
+SESSIONS = (1, 1, 1, 1, 1, 1, 2, 2, 3)  # in one job
+LEGS = (0,) * 28 + (2, 3)  # of a matrix
+# What else an agent does for a pull before it is merged: event, purpose, evidence.
+MORE = (
+    ("pull_request_review", "review", "E1"),
+    ("pull_request_review", "author", "E1"),
+    ("pull_request", "ci-fix", "E1"),
+    ("issue_comment", "author", "E5"),
+    ("pull_request_target", "review", "E5"),
+)
+MOST_MORE = 1
+RETRIED = 0.15
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the account's configuration says in the end."""
+
+    claims_count: bool = False
+    overhead: bool = False  # of OVERHEAD_PATH
 
 
 class Place:
     """One repository of the organisation: who steers it, and the counters that cases share."""
 
-    def __init__(self, github: SimulatedGitHub, full_name: str, visibility: str = "private") -> None:
+    def __init__(
+        self, github: SimulatedGitHub, full_name: str, visibility: str = "private", rules: Rules | None = None
+    ) -> None:
         self.github = github
+        self.rules = rules or Rules()
         self.desk, self.repository = github.create_repository(full_name, visibility)
+        self.desk.permit(full_name, MAINTAINER, "write")
         self.branches = 0
         self.files = 0
 
@@ -34,6 +62,8 @@ class Scene:
     def __init__(self, case: str, place: Place, random: Random, truth: Truth) -> None:
         self.case, self.place, self.random, self.truth = case, place, random, truth
         self.after: list[tuple[float, Report]] = []
+        self.neighbours: Sequence[Place] = ()
+        self._sessions: dict[str, list[str]] = {}  # by workflow run and attempt
 
     # ---- where -------------------------------------------------------------------------------------------------
 
@@ -52,6 +82,17 @@ class Scene:
     @property
     def name(self) -> str:
         return self.repository.full_name
+
+    @property
+    def rules(self) -> Rules:
+        return self.place.rules
+
+    def neighbour(self) -> "Scene":
+        """The same case in another repository of the account, or in this one where there is none."""
+        others = [place for place in self.neighbours if place.repository.owner is self.repository.owner]
+        there = Scene(self.case, self.random.choice(others or [self.place]), self.random, self.truth)
+        there.after = self.after
+        return there
 
     def person(self) -> str:
         return self.random.choice(PEOPLE)
@@ -99,7 +140,10 @@ class Scene:
         self.push(branch)
         return branch, self.open(branch, base)
 
-    def merge(self, number: int, method: str = "") -> str:
+    def merge(self, number: int, method: str = "", *, more: bool = True) -> str:
+        """`more`: agents may do some work for it before."""
+        if more:
+            self.work_more(number)
         self.tick()
         return self.desk.merge(self.name, number, method or self.random.choice(["merge", "squash", "rebase"]))
 
@@ -137,132 +181,106 @@ class Scene:
     # ---- agents ----------------------------------------------------------------------------------------------------
 
     def agent(
-        self,
-        event: str,
-        *,
-        served: Iterable[int] | None,
-        level: str = "",
-        pull: int | None = None,
-        branch: str | None = None,
-        issue: int | None = None,
-        commits: Sequence[str] = (),
-        purpose: str = "author",
-        expected: Iterable[int] | None = None,
-        also: tuple[Pulls, ...] = (),
-        sessions: int = 1,
+        self, event: str, *, pull: int | None = None, branch: str | None = None, path: str = PATH, **more: Any
     ) -> dict[str, Any]:
-        """An agent ran in a job that this event started, and reports when it is done.
-
-        `served`: the pulls it worked for; None where a later `later_known` says so. `level`: by which evidence that
-        can be known; without one it cannot, and nothing is expected.
-        """
-        run = self.start(event, pull=pull if pull is not None else issue, branch=branch)
-        self.report(
-            run, served=served, level=level, issue=issue, commits=commits, purpose=purpose, expected=expected,
-            also=also, sessions=sessions,
-        )  # fmt: skip
+        """An agent ran in a job that this event started, and reports when it is done. `more`: as `report` takes it."""
+        about = pull if pull is not None else more.get("issue")
+        run = self.start(event, pull=about, branch=branch, path=path)
+        self.report(run, **more)
         return run
 
-    def start(self, event: str, *, pull: int | None = None, branch: str | None = None) -> dict[str, Any]:
+    def start(
+        self, event: str, *, pull: int | None = None, branch: str | None = None, path: str = PATH
+    ) -> dict[str, Any]:
         """A job with an agent begins; `report` ends it."""
         self.tick()
-        return self.desk.start_workflow_run(self.name, event, pull=pull, path=PATH, branch=branch, actor=self.person())
+        return self.desk.start_workflow_run(self.name, event, pull=pull, path=path, branch=branch, actor=self.person())
 
-    def retry(self, run: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def retry(self, run: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """The next attempt of the same workflow run."""
+        self.tick()
         again = self.desk.rerun(int(run["run_id"]), actor=self.person())
         self.report(again, **more)
         return again
 
+    def work_more(self, number: int) -> None:
+        """Reviews, repairs and answers, of which every pull has some; now and then one of them is tried again."""
+        pull = self.pull(number)
+        ours = pull.head_repository_id == self.repository.repository_id
+        for _ in range(self.random.randint(0, MOST_MORE)):
+            event, purpose, level = self.random.choice(MORE)
+            if ours or level != "E1":  # a fork's jobs get no token
+                told: dict[str, Any] = {"served": {number}, "level": level, "purpose": purpose}
+                run = self.agent(event, pull=number, **told)
+                if self.random.random() < RETRIED:
+                    self.retry(run, **told)
+
     def report(
         self,
-        run: dict[str, Any],
+        run: Mapping[str, Any],
         *,
         served: Iterable[int] | None,
         level: str = "",
+        names: int | None = None,
         issue: int | None = None,
         commits: Sequence[str] = (),
         purpose: str = "author",
         expected: Iterable[int] | None = None,
         also: tuple[Pulls, ...] = (),
-        sessions: int = 1,
     ) -> None:
-        calls = {f"{run['run_id']}-{run['run_attempt']}-{n}": self.random.randint(1, 3) for n in range(sessions)}
+        """The jobs of a run's latest attempt report when they are done: one, or each leg of a matrix.
+
+        `served`: the pulls that were worked for; None where a later `later_known` says so. `level`: by which evidence
+        that can be known; without one it cannot, and nothing is expected. `names`: a pull that the job itself names.
+        """
         by_served = frozenset(served or ())
         wanted = (by_served if level else NONE) if expected is None else frozenset(expected)
-        for session, count in calls.items():
-            self.truth.agent_runs[session] = AgentRunTruth(
-                self.case, self.repository.repository_id, session, count * CALL_NANO_USD, by_served, wanted, level, also
-            )
-        body = self._body(run, calls, issue, commits, purpose)
+        legs = 0 if commits else self.random.choice(LEGS)
+        jobs = [run, *(self.desk.add_job(int(run["run_id"]), "agent") for _ in range(legs - 1))]
         record = self.hub.runs[int(run["run_id"])]
-        signed = self.place.github.issuer.claims(self.repository, record, record.jobs[int(run["job_id"])], AUDIENCE)
-        claims = claims_of(read_claims(signed), signed)
-        self.after.append((self.random.uniform(60, 1500), Report(claims, body)))
-
-    def later_known(self, run: dict[str, Any], served: Iterable[int], level: str, **more: Any) -> None:
-        """Write down whom a run served once that is so: its pull was opened after the run."""
-        for session, known in list(self.truth.agent_runs.items()):
-            if session.startswith(f"{run['run_id']}-{run['run_attempt']}-"):
-                by_served = frozenset(served)
-                expected = frozenset(more.get("expected", by_served if level else NONE))
-                self.truth.agent_runs[session] = AgentRunTruth(
-                    known.case, known.repository_id, session, known.cost_nano_usd, by_served, expected, level,
-                    more.get("also", ()),
-                )  # fmt: skip
-
-    def _body(
-        self, run: dict[str, Any], calls: dict[str, int], issue: int | None, commits: Sequence[str], purpose: str
-    ) -> dict[str, Any]:
-        attempt = self.hub.runs[int(run["run_id"])].attempts[int(run["run_attempt"]) - 1]
+        attempt = record.attempts[int(run["run_attempt"]) - 1]
         at = f"{attempt.started_at:%Y-%m-%dT%H:%M:%SZ}"
-        job: dict[str, Any] = {"name": "agent", "started_at": at}
-        named = named_pull(run)
-        if named:
-            job["pull_number"] = named
-        if issue is not None and not named:
-            job["issue_number"] = issue
-        if commits:
-            job["commits_made"] = list(commits)
-        return {
-            "schema": "mergemeter.agent-runs/1",
-            "phase": "closed",
-            "action_version": "0.1.0",
-            "job": job,
-            "tags": {"team": "platform", "purpose": purpose},
-            "agent_runs": [
-                {
-                    "agent": "claude-code",
-                    "session": session,
-                    "completeness": "complete",
-                    "calls": [model_call(f"{session}/{n}", at) for n in range(count)],
-                }
-                for session, count in calls.items()
-            ],
-        }
+        longest_s = 0.0
+        for place, job in enumerate(jobs, 1):
+            first = f"{job['run_id']}-{job['run_attempt']}-{job['job_id']}"
+            calls = {f"{first}-{n}": self.random.randint(1, 3) for n in range(self.random.choice(SESSIONS))}
+            for session, count in calls.items():
+                cost = count * CALL_NANO_USD
+                self.truth.agent_runs[session] = AgentRunTruth(
+                    self.case, self.repository.repository_id, session, cost, by_served, wanted, level, also
+                )
+            self._sessions.setdefault(f"{job['run_id']}-{job['run_attempt']}", []).extend(calls)
+            leg = place if legs else 0
+            body = body_of(job, calls, at, pull=names, issue=issue, commits=commits, purpose=purpose, leg=leg)
+            signed = self.place.github.issuer.claims(self.repository, record, record.jobs[int(job["job_id"])], AUDIENCE)
+            takes_s = self.random.uniform(60, 1500)
+            longest_s = max(longest_s, takes_s)
+            self.after.append((takes_s, Report(claims_of(read_claims(signed), signed), body)))
+        conclusion = self.random.choice(("success", "success", "failure"))
+        self.place.github.end_later(self.hub.now() + timedelta(seconds=longest_s + 30), attempt, conclusion)
 
+    def later_known(self, run: Mapping[str, Any], served: Iterable[int], level: str, *, pulls_in: int = 0) -> None:
+        """Write down whom a run served once that is so: its pull was opened after the run, or a person said so."""
+        by_served = frozenset(served)
+        for session in self._sessions[f"{run['run_id']}-{run['run_attempt']}"]:
+            self.truth.agent_runs[session] = replace(
+                self.truth.agent_runs[session], served=by_served, expected=by_served if level else NONE, levels=level,
+                pulls_in=pulls_in,
+            )  # fmt: skip
 
-def named_pull(run: dict[str, Any]) -> int | None:
-    """The pull that the runner finds named by the ref or the event."""
-    if run["ref"].startswith("refs/pull/"):
-        return int(run["ref"].split("/")[2])
-    event = run["event"]
-    if "pull_request" in event:
-        return int(event["pull_request"]["number"])
-    issue = event.get("issue", {})
-    return int(issue["number"]) if "pull_request" in issue else None
+    # ---- what people say ---------------------------------------------------------------------------------------------
 
+    def say(self, number: int, text: str, user: str = MAINTAINER, via_app: int | None = None) -> int:
+        """A comment on a pull; gives its id."""
+        self.tick()
+        return self.desk.comment(self.name, number, user, text, via_app)
 
-def model_call(number: str, at: str) -> dict[str, Any]:
-    """One model call that costs CALL_NANO_USD."""
-    return {
-        "id": f"msg_{number}",
-        "provider": "anthropic",
-        "model": "claude-sonnet-4-5-20250929",
-        "at": at,
-        "input_tokens": 1_000,
-        "output_tokens": 1_300,
-    }
+    def address(self, run: Mapping[str, Any], *, attempt: bool = False, job: bool = False) -> str:
+        """A workflow run's page, or that of its attempt or of a job in it."""
+        url = f"{WEB}/{self.name}/actions/runs/{run['run_id']}"
+        if job:
+            return f"{url}/job/{run['job_id']}"
+        return f"{url}/attempts/{run['run_attempt']}" if attempt else url
 
 
 def minutes(random: Random, least: float, most: float) -> float:

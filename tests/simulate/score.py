@@ -24,6 +24,7 @@ class Found:
     evidence: str
     note: str
     ties: Pulls
+    repositories: frozenset[int]
     tied: tuple[int, ...]
     sits: tuple[tuple[str, int, int], ...]
     workflow_job_id: str = ""
@@ -54,6 +55,7 @@ class Score:
 
     by_case: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     mistakes: list[Mistake] = field(default_factory=list)
+    by_level: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     reverts: Counter[str] = field(default_factory=Counter)
     reverts_by_case: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     states: Counter[str] = field(default_factory=Counter)
@@ -95,6 +97,8 @@ def score(world: World, database: Database, told: Told) -> Score:
             result.mistakes.append(Mistake(kind, truth, made))
         if made is None:
             continue
+        if made.evidence:
+            result.by_level[made.evidence]["right" if kind == "right" else "wrong"] += 1
         if made.workflow_job_id in told.loops:
             result.by_case[truth.case]["for ever"] += 1
             result.mistakes.append(Mistake("a job that asks for itself for ever", truth, made))
@@ -115,6 +119,12 @@ def score(world: World, database: Database, told: Told) -> Score:
 def verdict(truth: AgentRunTruth, found: Found | None, told: Told) -> str:
     if found is None:
         return "refused" if truth.session in told.refused else "no record"
+    where = found.repositories or {truth.pulls_in or truth.repository_id}
+    if where != {truth.pulls_in or truth.repository_id}:
+        return "wrong"
+    if "E8" in (truth.levels, found.evidence):
+        books = {book for book, _, _ in found.sits}
+        return "right" if truth.levels == found.evidence and books == {"overhead"} else "wrong"
     if found.pulls == truth.expected or found.pulls in truth.also:
         return "right" if found.pulls else "undecidable"
     return "wrong" if found.pulls else "missed"
@@ -122,9 +132,10 @@ def verdict(truth: AgentRunTruth, found: Found | None, told: Told) -> str:
 
 def findings(database: Database) -> dict[str, Found]:
     """What the App made of each agent run, by session."""
-    ties, sits = defaultdict(set), defaultdict(list)
-    for agent_run_id, number in _rows(database, "SELECT agent_run_id, number FROM tie"):
+    ties, repositories, sits = defaultdict(set), defaultdict(set), defaultdict(list)
+    for agent_run_id, repository_id, number in _rows(database, "SELECT agent_run_id, repository_id, number FROM tie"):
         ties[agent_run_id].add(int(number))
+        repositories[agent_run_id].add(int(repository_id))
     query = (
         "SELECT agent_run_id, book, number, SUM(amount_nano_usd) FROM ledger_entry WHERE book <> 'usage'"
         " GROUP BY agent_run_id, book, number ORDER BY agent_run_id, book, number"
@@ -134,7 +145,15 @@ def findings(database: Database) -> dict[str, Found]:
             sits[agent_run_id].append((str(book), int(number), int(amount)))
     query = "SELECT id, session, evidence, evidence_note, tied_pulls, workflow_job_id FROM agent_run"
     return {
-        session: Found(evidence, note, frozenset(ties[key]), tuple(json.loads(tied)), tuple(sits[key]), job)
+        session: Found(
+            evidence,
+            note,
+            frozenset(ties[key]),
+            frozenset(repositories[key]),
+            tuple(json.loads(tied)),
+            tuple(sits[key]),
+            job,
+        )
         for key, session, evidence, note, tied, job in _rows(database, query)
     }
 
@@ -214,6 +233,8 @@ def table(result: Score) -> str:
     lines += [f"{case:<40}" + "".join(f"{counts[name] or '·':>13}" for name in columns) for case, counts in rows]
     lines.append("")
     lines.append(f"precision {result.precision:.4%} of {result.links} links, recall {result.recall:.4%}")
+    by_level = ", ".join(f"{level} {dict(counts)}" for level, counts in sorted(result.by_level.items()))
+    lines.append(f"by level: {by_level}")
     lines.append(f"reverts: {dict(result.reverts)}; states of pulls: {dict(result.states)}")
     lines.append(f"laws broken: {len(result.broken)}")
     lines += [f"  {one}" for one in result.broken[:10]]

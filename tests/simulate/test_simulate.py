@@ -12,7 +12,7 @@ from tests.simulate.replay import Manner, Replay
 from tests.simulate.score import Score, books, score, table
 from tests.simulate.world import Size, World
 
-EVERY_CASE = Size(repositories=3, cases=0, each=3, days=4)
+EVERY_CASE = Size(repositories=4, cases=0, each=3, days=4)
 
 
 @contextmanager

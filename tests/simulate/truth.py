@@ -23,9 +23,9 @@ class AgentRunTruth:
     cost_nano_usd: int
     served: Pulls
     expected: Pulls
-    levels: str  # "E3", or several that are as good: "E4 E5"; empty where nothing is expected
+    levels: str  # "E3", or several that are as good: "E4 E5"; empty where nothing is expected; "E8": overhead
     also: tuple[Pulls, ...] = ()
-    sharing: Mapping[int, int] = field(default_factory=dict)  # nano-USD by pull, where it is not even
+    pulls_in: int = 0  # the repository of the pulls, where it is not the agent run's own
 
 
 @dataclass
@@ -41,7 +41,7 @@ class RevertTruth:
 
 @dataclass
 class Truth:
-    """All of it. `tracked`: pulls' numbers by repository, so that their states can be held against GitHub's."""
+    """All of it."""
 
     agent_runs: dict[str, AgentRunTruth] = field(default_factory=dict)  # by session
     reverts: list[RevertTruth] = field(default_factory=list)

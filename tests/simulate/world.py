@@ -4,24 +4,43 @@ Seeded: the same seed gives the same events, ids and shas, whatever is done with
 """
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
 
 from app.sandbox.state import Delivery
-from tests.simulate import cases_branches, cases_everyday, cases_places, cases_stacks, cases_traps
+from tests.simulate import (
+    cases_branches,
+    cases_everyday,
+    cases_people,
+    cases_places,
+    cases_rules,
+    cases_stacks,
+    cases_traps,
+)
 from tests.simulate.cases import CASES, Listed
 from tests.simulate.github import SimulatedGitHub
-from tests.simulate.scene import Place, Scene
+from tests.simulate.scene import Place, Rules, Scene
 from tests.simulate.truth import Report, Truth
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ORGANISATION = "acme"
-MODULES = (cases_everyday, cases_branches, cases_stacks, cases_traps, cases_places)  # each lists its cases
+OVERHEAD = 'overhead_workflows: ["*/housekeeping.yml"]\n'
+# What each organisation's configuration says in the end.
+RULES = {
+    ORGANISATION: Rules(overhead=True),
+    "borealis": Rules(overhead=True, claims_count=True),
+    "cumulus": Rules(),
+}
+# What they say one after the other: minds are changed while agents work.
+CONFIGURATIONS = {
+    ORGANISATION: ('overhead_workflows: ["*/agent.yml"]\n', OVERHEAD),
+    "borealis": ("claims_count: false\n", OVERHEAD + "claims_count: true\n"),
+    "cumulus": ("claims_count: true\n" + OVERHEAD, "claims_count: false\n"),
+}
+OWNERS = (ORGANISATION, "borealis", ORGANISATION, "cumulus")  # of the repositories, in turn
+MODULES = (cases_everyday, cases_branches, cases_stacks, cases_traps, cases_places, cases_people, cases_rules)
 
 
 @dataclass(frozen=True)
@@ -53,12 +72,11 @@ class World:
         self.github = SimulatedGitHub(seed, START, self._told.append)
         self._waiting: list[tuple[float, int, Scene, Iterator[float]]] = []
         self._count = 0
-        self.github.desk.create_account(ORGANISATION)
-        self.places = [
-            Place(self.github, f"{ORGANISATION}/repository-{n}", self.random.choice(["private", "private", "public"]))
-            for n in range(size.repositories)
-        ]
-        self.github.desk.install(ORGANISATION)
+        self.places = [self._place(n) for n in range(size.repositories)]
+        for owner in RULES:
+            self.github.desk.create_account(owner)
+            self._configure(owner)
+            self.github.desk.install(owner)
         chosen = [one for one in CASES.values() if only in one.name]
         names = [one for one in chosen for _ in range(size.each)]
         drawn = max(size.cases - len(names), 0)
@@ -105,6 +123,25 @@ class World:
         scene.after.clear()
         return happened
 
+    def _place(self, number: int) -> Place:
+        owner = OWNERS[number % len(OWNERS)]
+        visibility = self.random.choice(["private", "private", "public"])
+        return Place(self.github, f"{owner}/repository-{number}", visibility, RULES[owner])
+
+    def _configure(self, owner: str) -> None:
+        """The owner's configuration as it is from the beginning; it will be changed somewhere in the middle."""
+        first, last = CONFIGURATIONS[owner]
+        place = Place(self.github, f"{owner}/.github-private")
+        place.desk.push(place.repository.full_name, "main", {"mergemeter.yml": first})
+
+        def change() -> Iterator[float]:
+            place.desk.push(place.repository.full_name, "main", {"mergemeter.yml": last})
+            yield from ()
+
+        self._count += 1
+        scene = Scene("configuration", place, Random(owner), self.truth)
+        heapq.heappush(self._waiting, (self.size.days * 86_400 * 0.4, self._count, scene, change()))
+
     def _enter(self, listed: Listed) -> None:
         self._count += 1
         random = Random(self.random.getrandbits(64))
@@ -113,11 +150,12 @@ class World:
             if "installation" in listed.name:
                 owner = f"branch-office-{self._count}"
                 self.github.desk.create_account(owner)
-            place = Place(self.github, f"{owner}/alone-{self._count}")
+            place = Place(self.github, f"{owner}/alone-{self._count}", rules=RULES.get(owner))
             if owner != ORGANISATION:
                 self.github.desk.install(owner)
         else:
             place = random.choice(self.places)
         scene = Scene(listed.name, place, random, self.truth)
+        scene.neighbours = self.places
         start_s = random.uniform(0, self.size.days * 86_400)
         heapq.heappush(self._waiting, (start_s, self._count, scene, listed.play(scene)))

@@ -1,5 +1,6 @@
 """What real repositories do, each as a story from the agent run to the books and the metric."""
 
+import pytest
 from sqlmodel import update
 
 from app.core.month import Month
@@ -51,6 +52,19 @@ def test_an_issue_that_a_later_description_no_longer_closes_ties_nothing(stage: 
     stage.gh.open_pull(REPOSITORY, "fix", files={"a.py": "1"}, body=f"Fixes #{issue}")
     stage.settle()
     assert stage.evidence() == [("", None)]
+
+
+@pytest.mark.parametrize(("named", "level"), [("ada", "E5"), ("bob", "E5"), ("eve", "")])
+def test_a_commented_run_that_somebody_starts_again_stays_the_pull_s(stage: Stage, named: str, level: str) -> None:
+    stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "feature", files={"a.py": "1"})
+    stage.tick()
+    run = stage.gh.start_workflow_run(REPOSITORY, "issue_comment", pull=number, actor="ada")
+    again = stage.gh.rerun(run["run_id"], actor="bob")
+    signed = {"actor": named, "actor_id": str(stage.gh.account_id(named))}
+    stage.report(again, 1, "again", job={"pull_number": number}, claims=signed)
+    stage.settle()
+    assert stage.evidence() == [(level, number if level else None)]
 
 
 def test_a_run_that_made_two_pulls_is_split_between_them(stage: Stage) -> None:
