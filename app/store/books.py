@@ -1,5 +1,6 @@
 """The ledger's tables: entries are only ever added, and the balances move with them in the same transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -26,9 +27,10 @@ ADD_TO_BALANCE = Raw(
     " DO UPDATE SET amount_nano_usd = balance.amount_nano_usd + excluded.amount_nano_usd"
 )
 
-HOLDING = text(
-    "SELECT book, number, repository_id, month, SUM(amount_nano_usd) FROM ledger_entry"
-    " WHERE account_id = :account_id AND agent_run_id = :agent_run_id GROUP BY book, number, repository_id, month"
+# Summed here and not by GROUP BY: for that SQLite would take the index of the books, and read all of the account's.
+ENTRIES_OF_RUN = text(
+    "SELECT book, number, repository_id, month, amount_nano_usd FROM ledger_entry"
+    " WHERE account_id = :account_id AND agent_run_id = :agent_run_id"
 )
 
 
@@ -68,12 +70,13 @@ def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, Nano
 
 def holding(session: Session, run: AgentRunKey) -> dict[tuple[Place, Month], NanoUsd]:
     """Where an agent run's cost sits now, by place and charge month, from its entries; places at zero are left out."""
-    rows = session.connection().execute(HOLDING, {"account_id": run.account_id, "agent_run_id": run.agent_run_id})
+    values = {"account_id": run.account_id, "agent_run_id": run.agent_run_id}
+    held = Counter[tuple[str, int, int, int]]()
+    for book, number, repository_id, month, amount in session.connection().execute(ENTRIES_OF_RUN, values):
+        held[book, number, repository_id, month] += amount
     return {
-        (Place(Book(book), number, elsewhere(repository_id, run.repository_id)), Month.from_int(month)): NanoUsd(
-            int(total)
-        )
-        for book, number, repository_id, month, total in rows
+        (Place(Book(book), number, elsewhere(repository_id, run.repository_id)), Month.from_int(month)): NanoUsd(total)
+        for (book, number, repository_id, month), total in sorted(held.items())
         if total
     }
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, text
+from sqlalchemy import ColumnElement, Result, and_, text, union
 from sqlmodel import Session, col, select, update
 
 from app.core.facts import CommitFact, PullFact, PullState
@@ -108,14 +108,19 @@ def touched(
         for sha in (fact.head_sha, *(commit.sha for commit in commits.get(fact.number, ()))):
             shas[sha].add(fact.number)
     job = WorkflowJob
-    same = or_(
+    same = (
         col(job.ref).in_(refs),
         col(job.run_head_sha).in_(shas),
         col(job.pull_number).in_(numbers),
         col(job.issue_number).in_([issue for issue in issues if issue]),
     )
-    query = select(job.ref, job.run_head_sha, job.pull_number, job.issue_number).where(_here(job, reading), same)
-    found = session.exec(query).all()
+    # One question for each: joined by OR, SQLite would read all jobs of the repository.
+    alike = [
+        select(job.ref, job.run_head_sha, job.pull_number, job.issue_number).where(_here(job, reading), one)
+        for one in same
+    ]
+    answer: Result[tuple[str, str | None, int | None, int | None]] = session.connection().execute(union(*alike))
+    found = answer.tuples().all()
     made = session.exec(select(CommitMade.sha).where(_here(CommitMade, reading), col(CommitMade.sha).in_(shas)))
     by_ref = (number for ref, *_ in found for number in refs.get(ref, ()))
     by_sha = (number for sha in (*(sha for _, sha, *_ in found), *made) for number in shas.get(sha or "", ()))

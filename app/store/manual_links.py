@@ -121,14 +121,17 @@ def runs_named(session: Session, account_id: int, target: Target) -> list[NamedR
     if isinstance(target, str):
         query = query.where(AgentRun.id == target)
     else:
-        query = query.where(
+        # Asked for by itself: joined, SQLite would read all agent runs of the account in the order of their ids.
+        jobs = select(WorkflowJob.id).where(
+            WorkflowJob.account_id == account_id,
             WorkflowJob.run_id == target.run_id,
             col(WorkflowJob.repository_id).in_(repositories_called(session, account_id, target.owner, target.name)),
         )
         if target.attempt is not None:
-            query = query.where(WorkflowJob.run_attempt == target.attempt)
+            jobs = jobs.where(WorkflowJob.run_attempt == target.attempt)
         if target.job_id is not None:
-            query = query.where(WorkflowJob.check_run_id == target.job_id)
+            jobs = jobs.where(WorkflowJob.check_run_id == target.job_id)
+        query = query.where(col(AgentRun.workflow_job_id).in_(session.exec(jobs).all()))
     found = list(session.exec(query.order_by(col(AgentRun.id)).limit(MOST_NAMED + 1)))
     ties = _ties_of(session, account_id, (run.id for run, _ in found))
     return [NamedRun(run, job, tuple(ties.get(run.id, ()))) for run, job in found]

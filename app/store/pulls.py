@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, and_, false, or_, text
+from sqlalchemy import ColumnElement, and_, or_, text, union
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import CommitFact, PullFact, PullNumber
@@ -230,8 +230,9 @@ def candidates(
         wanted.update(session.exec(closing))
     here = and_(col(Pull.account_id) == job.account_id, col(Pull.repository_id) == job.repository_id)
     on = [branch for branch in branches if branch]
-    which = [col(Pull.number).in_(wanted)] + ([col(Pull.head_ref).in_(on)] if on else [])
-    found = session.exec(select(Pull).where(here, or_(*which)).order_by(col(Pull.number)))
+    which = [(Pull.number, wanted), (Pull.head_ref, on)]
+    fits = [col(column).in_(values) for column, values in which if values]  # an empty list would read all pulls
+    found = session.exec(select(Pull).where(here, or_(*fits)).order_by(col(Pull.number))) if fits else ()
     return [_facts(session, pull, known) for pull in found]
 
 
@@ -274,17 +275,17 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
         CommitMade.repository_id == key.repository_id,
         col(CommitMade.sha).in_(commits),
     )
-    same = or_(
-        col(WorkflowJob.ref).in_([f"refs/pull/{key.number}/merge", f"refs/pull/{key.number}/head"]),
-        col(WorkflowJob.ref) == f"refs/heads/{pull.head_ref}",
+    refs = [f"refs/pull/{key.number}/merge", f"refs/pull/{key.number}/head", f"refs/heads/{pull.head_ref}"]
+    same = (
+        col(WorkflowJob.ref).in_([*refs, CLAIMED_BRANCH + pull.head_ref]),
         col(WorkflowJob.pull_number) == key.number,
         col(WorkflowJob.run_head_sha).in_(heads | commits),
-        col(WorkflowJob.id).in_(made),
-        col(WorkflowJob.issue_number).in_(closes) if closes else false(),
-        col(WorkflowJob.ref) == CLAIMED_BRANCH + pull.head_ref,
+        col(WorkflowJob.issue_number).in_(closes),
     )
     here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
-    return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
+    # One question for each: joined by OR, SQLite would read all jobs of the repository.
+    alike = [select(WorkflowJob.id).where(*here, one) for one in same]
+    return sorted(session.connection().execute(union(made, *alike)).scalars())
 
 
 def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:

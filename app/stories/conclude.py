@@ -31,4 +31,5 @@ def conclude(job: Job, world: World) -> None:
             raise Later(world.now() + LOOK_AGAIN, "The workflow run still goes on.")
         return
     with world.db.transaction() as session:
-        keep_conclusion(session, job.account_id, repository_id, run_id, attempt, run.conclusion)
+        issuer = str(job.args["issuer"])
+        keep_conclusion(session, job.account_id, issuer, repository_id, run_id, attempt, run.conclusion)

@@ -1,6 +1,7 @@
 """`python -m tests.simulate`: play a world, print the table by case and the figures."""
 
 import argparse
+import gc
 import hashlib
 import json
 import sys
@@ -25,6 +26,7 @@ PROGRESS_S = 10.0
 
 def main() -> None:
     asked = arguments()
+    gc.set_threshold(100_000, 20, 100)  # the world stays as it is: nothing in it is garbage
     size = SIZES["full" if asked.full else asked.size]
     manners = {
         "shuffled, doubled, some dropped": Manner(seed=1, dropped=asked.dropped),

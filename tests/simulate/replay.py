@@ -45,6 +45,7 @@ FIRED_EVERY = DAY
 SETTLING = (DAY, DAY, 4 * DAY, 10 * DAY)  # then all sweeps have run, and what has no pull is abandoned
 REFUSALS = 3
 UNSEEN_S = 2 * 86_400.0  # what stands on pulls is not played: what would be put there is folded into little
+LANES_AT_ONCE = 32  # are claimed, and worked on one by one
 LOOPS = 25  # the same job so often at one instant asks for itself for ever
 
 
@@ -93,7 +94,7 @@ class Replay:
         app = world.github.app
         settings = Settings(
             app_id=app["app_id"], public_url=AUDIENCE, oidc_audience=AUDIENCE, github_api_url=URL,
-            debounce_s=UNSEEN_S, write_spacing_s=0, create_spacing_s=0,
+            debounce_s=UNSEEN_S, write_spacing_s=0, create_spacing_s=0, workers=LANES_AT_ONCE,
         )  # fmt: skip
         github = GitHubApp(app["app_id"], app["private_key"], URL, transport=self.wire)
         self.app = AppWorld(settings, database, github, prices(), world.github.now)
