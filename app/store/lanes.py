@@ -9,9 +9,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import RowMapping, or_, select, text, true, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    bindparam,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from app.store import queue_tables
@@ -58,31 +72,39 @@ def claim(
 
     Several workers may claim at once: each lane goes to one of them (SKIP LOCKED; SQLite's writers take turns).
     """
+    values = {"at_us": us(now), "leased_until_us": us(now + lease), "most": limit, "only_lane": only}
+    claimed = session.connection().execute(_claiming(waits, only is not None), values)
+    return [Hold(lane, account_id, fence) for lane, account_id, fence in claimed]
+
+
+@cache
+def _claiming(waits: bool, only: bool) -> ReturningUpdate[str, int, int]:
+    """The statement of `claim`, which an idle worker asks twice a second: to make it takes longer than to run it."""
     lane, bucket = queue_tables.Lane, queue_tables.Bucket
+    at_us = bindparam("at_us", type_=BigInteger)
     until_us = [bucket.blocked_until_us, bucket.rests_until_us] if waits else [bucket.blocked_until_us]
     blocked = select(bucket.account_id).where(  # type: ignore[call-overload]
-        col(bucket.account_id) == col(lane.account_id), or_(*(col(column) > us(now) for column in until_us))
+        col(bucket.account_id) == col(lane.account_id), or_(*(col(column) > at_us for column in until_us))
     )
     kind = col(lane.key).endswith(BEHIND)
     # As a CTE: PostgreSQL must not evaluate LIMIT … FOR UPDATE more than once, and never inlines one that locks.
     due = (
         select(col(lane.key))
-        .where(col(lane.next_at_us) <= us(now), col(lane.lease_until_us) <= us(now), ~blocked.exists())
+        .where(col(lane.next_at_us) <= at_us, col(lane.lease_until_us) <= at_us, ~blocked.exists())
         .where(kind if waits else ~kind)
-        .where(col(lane.key) == only if only else true())
+        .where(col(lane.key) == bindparam("only_lane", type_=String) if only else true())
         .order_by(col(lane.next_at_us))
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = (
+    return (
         update(lane)
         .where(col(lane.key).in_(select(due.c.key)))
-        .values(lease_until_us=us(now + lease), fence=col(lane.fence) + 1)
+        .values(lease_until_us=bindparam("leased_until_us", type_=BigInteger), fence=col(lane.fence) + 1)
         .returning(col(lane.key), col(lane.account_id), col(lane.fence))
         .execution_options(synchronize_session=False)
     )
-    return [Hold(*row) for row in session.connection().execute(taken)]
 
 
 def renew(session: Session, holds: Sequence[Hold], now: datetime, lease: timedelta) -> None:
@@ -92,12 +114,19 @@ def renew(session: Session, holds: Sequence[Hold], now: datetime, lease: timedel
 
 def check(session: Session, hold: Hold) -> None:
     """Raise LostLaneError unless the lane is still ours; it stays so until the transaction ends."""
+    held = session.connection().execute(_still_held(), {"lane_key": hold.lane, "held_fence": hold.fence})
+    if held.first() is None:
+        raise LostLaneError(hold.lane)
+
+
+@cache
+def _still_held() -> Select[str]:
     lane = queue_tables.Lane
     # The lock keeps claims away and nothing else: who wakes the lane for a new job does not wait for us, so that two
     # stories which enqueue in each other's lane cannot wait for one another.
-    still = select(col(lane.key)).where(col(lane.key) == hold.lane, col(lane.fence) == hold.fence)
-    if session.connection().execute(still.with_for_update(read=True, key_share=True)).first() is None:
-        raise LostLaneError(hold.lane)
+    key, fence = bindparam("lane_key", type_=String), bindparam("held_fence", type_=BigInteger)
+    still = select(col(lane.key)).where(col(lane.key) == key, col(lane.fence) == fence)
+    return still.with_for_update(read=True, key_share=True)
 
 
 def advance(

@@ -119,8 +119,8 @@ def touched(
         select(job.ref, job.run_head_sha, job.pull_number, job.issue_number).where(_here(job, reading), one)
         for one in same
     ]
-    answer: Result[tuple[str, str | None, int | None, int | None]] = session.connection().execute(union(*alike))
-    found = answer.tuples().all()
+    answer: Result[str, str | None, int | None, int | None] = session.connection().execute(union(*alike))
+    found = answer.all()
     made = session.exec(select(CommitMade.sha).where(_here(CommitMade, reading), col(CommitMade.sha).in_(shas)))
     by_ref = (number for ref, *_ in found for number in refs.get(ref, ()))
     by_sha = (number for sha in (*(sha for _, sha, *_ in found), *made) for number in shas.get(sha or "", ()))

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, and_, or_, text, union
+from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, and_, bindparam, or_, text, union
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import CommitFact, PullFact, PullNumber
@@ -270,22 +271,40 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
     heads = set(session.exec(select(PullHead.sha).where(_of(PullHead, key))))
     commits = set(session.exec(select(PullCommit.sha).where(_of(PullCommit, key))))
     closes = set(session.exec(select(PullIssue.issue).where(_of(PullIssue, key))))
-    made = select(CommitMade.workflow_job_id).where(
-        CommitMade.account_id == key.account_id,
-        CommitMade.repository_id == key.repository_id,
-        col(CommitMade.sha).in_(commits),
-    )
     refs = [f"refs/pull/{key.number}/merge", f"refs/pull/{key.number}/head", f"refs/heads/{pull.head_ref}"]
-    same = (
-        col(WorkflowJob.ref).in_([*refs, CLAIMED_BRANCH + pull.head_ref]),
-        col(WorkflowJob.pull_number) == key.number,
-        col(WorkflowJob.run_head_sha).in_(heads | commits),
-        col(WorkflowJob.issue_number).in_(closes),
+    values = {
+        "account": key.account_id,
+        "repository": key.repository_id,
+        "refs": [*refs, CLAIMED_BRANCH + pull.head_ref],
+        "numbers": [key.number],
+        "shas": sorted(heads | commits),
+        "commits": sorted(commits),
+        "issues": sorted(closes),
+    }
+    return sorted(session.connection().execute(_touching(), values).scalars())
+
+
+@cache
+def _touching() -> CompoundSelect[str]:
+    """One question for each kind of evidence: joined by OR, SQLite would read all jobs of the repository."""
+    job = WorkflowJob
+    account, repository = bindparam("account", type_=BigInteger), bindparam("repository", type_=BigInteger)
+    here = (col(job.account_id) == account, col(job.repository_id) == repository)
+    alike = [
+        select(job.id).where(*here, col(column).in_(bindparam(name, expanding=True)))
+        for column, name in (
+            (job.ref, "refs"),
+            (job.pull_number, "numbers"),
+            (job.run_head_sha, "shas"),
+            (job.issue_number, "issues"),
+        )
+    ]
+    made = select(CommitMade.workflow_job_id).where(
+        col(CommitMade.account_id) == account,
+        col(CommitMade.repository_id) == repository,
+        col(CommitMade.sha).in_(bindparam("commits", expanding=True)),
     )
-    here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
-    # One question for each: joined by OR, SQLite would read all jobs of the repository.
-    alike = [select(WorkflowJob.id).where(*here, one) for one in same]
-    return sorted(session.connection().execute(union(made, *alike)).scalars())
+    return union(made, *alike)
 
 
 def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:

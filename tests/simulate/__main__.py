@@ -4,6 +4,7 @@ import argparse
 import gc
 import hashlib
 import json
+import math
 import sys
 import tempfile
 import time
@@ -61,7 +62,7 @@ def play(
         database = Database(url)
         world = World(asked.seed, size, asked.only)
         replay = Replay(world, database, manner)
-        told = replay.play(Progress(began))
+        told = replay.play(Progress(began, asked.minutes))
         result, found = score(world, database, told), books(database)
         database.close()
     took_s = time.monotonic() - began
@@ -72,13 +73,17 @@ def play(
 
 
 class Progress:
-    """A line now and then."""
+    """A line now and then; and the end of new cases when the time is over."""
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, minutes: float) -> None:
         self.began = self.last = began
+        self.closes_at = began + minutes * 60
 
     def __call__(self, replay: Replay) -> None:
         now = time.monotonic()
+        if now > self.closes_at:
+            self.closes_at = math.inf
+            replay.world.close_doors()
         if now - self.last > PROGRESS_S:
             self.last = now
             told = replay.told
@@ -101,6 +106,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--books", default="", help="a file for what the books say in the end")
     parser.add_argument("--only", default="", help="cases with these words in their name")
     parser.add_argument("--show", type=int, default=20, help="so many mistakes, one by one")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="no case begins after these")
     parser.add_argument("--database", default="", help="an empty database; SQLite in a temporary folder otherwise")
     return parser.parse_args()
 

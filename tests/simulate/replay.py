@@ -115,7 +115,7 @@ class Replay:
         self._fire_at = world.github.now()
 
     def play(self, progress: Callable[["Replay"], None] = lambda _replay: None) -> Told:
-        """All of it, and then quiet until everything is where it stays."""
+        """All of it, and then quiet until everything is where it stays. `progress` is told of each step."""
         with quiet():
             self._plan(self.world.begin())
             while self._due or not self.world.over:

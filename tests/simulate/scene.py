@@ -62,6 +62,7 @@ class Scene:
     def __init__(self, case: str, place: Place, random: Random, truth: Truth) -> None:
         self.case, self.place, self.random, self.truth = case, place, random, truth
         self.after: list[tuple[float, Report]] = []
+        self.begun = False
         self.neighbours: Sequence[Place] = ()
         self._sessions: dict[str, list[str]] = {}  # by workflow run and attempt
 

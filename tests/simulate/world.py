@@ -102,11 +102,17 @@ class World:
         """The next thing happens, at `next_at`."""
         at_s, count, scene, story = heapq.heappop(self._waiting)
         self.github.set_time(max(START + timedelta(seconds=at_s), self.github.now()))
+        scene.begun = True
         wait_s = next(story, None)
         if wait_s is not None:
             # GitHub writes whole seconds: what happens at different times must be seconds apart.
             heapq.heappush(self._waiting, (at_s + max(wait_s, 2.0), count, scene, story))
         return self.heard(scene)
+
+    def close_doors(self) -> None:
+        """What has not begun by now never does."""
+        self._waiting = [one for one in self._waiting if one[2].begun]
+        heapq.heapify(self._waiting)
 
     def begin(self) -> list[Happening]:
         """What happened before the first step: the installation."""

@@ -115,7 +115,7 @@ class Stage:
     def report(
         self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, team: str = "platform", **more: Any
     ) -> Recorded:
-        """Send a job's closing record with a token of its own. `claims`: what that says otherwise than GitHub's would."""
+        """Send a job's closing record with a token of its own. `claims`: what it says otherwise than it would."""
         at = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
         listed = [self.call(f"{session}/{n}") for n in range(calls)] if isinstance(calls, int) else calls
         job = {"name": "agent", "started_at": at, **more.pop("job", {})}
