@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, and_, bindparam, or_, text, union
+from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, and_, bindparam, text, union
 from sqlmodel import Session, col, delete, select
 
 from app.core.facts import CommitFact, PullFact, PullNumber
@@ -15,12 +15,13 @@ from app.core.matching import CLAIMED_BRANCH, PullFacts
 from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked
 from app.store.keys import instant, known_instant, us
-from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
+from app.store.tables import REVERTS, CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
 
 ADD_HEAD = text(
     "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
     " ON CONFLICT DO NOTHING"
 )
+BEYOND_HEX = "g"  # behind every digit of a sha
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,11 @@ class Reversals:
 def reversals_of(session: Session, account_id: int, repository_id: int) -> Reversals:
     """What a repository's pulls revert, by their numbers and by the commits that merged them."""
     here = (Pull.account_id == account_id, Pull.repository_id == repository_id)
-    reverting = session.exec(
-        select(Pull).where(*here, or_(col(Pull.reverts_number).is_not(None), col(Pull.reverts_shas) != "[]"))
-    ).all()
+    reverting = session.exec(select(Pull).where(*here, REVERTS)).all()
 
     def merged_as(sha: str) -> Sequence[int]:
-        return session.exec(select(Pull.number).where(*here, col(Pull.merge_commit_sha).startswith(sha))).all()
+        begins = col(Pull.merge_commit_sha).between(sha, sha + BEYOND_HEX), col(Pull.merge_commit_sha).startswith(sha)
+        return session.exec(select(Pull.number).where(*here, *begins)).all()
 
     return reversals_among(reverting, merged_as)
 
@@ -232,9 +232,14 @@ def candidates(
     here = and_(col(Pull.account_id) == job.account_id, col(Pull.repository_id) == job.repository_id)
     on = [branch for branch in branches if branch]
     which = [(Pull.number, wanted), (Pull.head_ref, on)]
-    fits = [col(column).in_(values) for column, values in which if values]  # an empty list would read all pulls
-    found = session.exec(select(Pull).where(here, or_(*fits)).order_by(col(Pull.number))) if fits else ()
-    return [_facts(session, pull, known) for pull in found]
+    # Neither in one question nor in order: for both SQLite would read all pulls of the repository.
+    found = {
+        pull.number: pull
+        for column, values in which
+        if values
+        for pull in session.exec(select(Pull).where(here, col(column).in_(values)))
+    }
+    return [_facts(session, found[number], known) for number in sorted(found)]
 
 
 def _facts(session: Session, pull: Pull, shas: Sequence[str]) -> PullFacts:

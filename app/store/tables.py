@@ -12,6 +12,8 @@ from sqlmodel import Field, SQLModel
 
 from app.store.columns import integer, key_integer, long_text
 
+REVERTS = text("(reverts_number IS NOT NULL OR reverts_shas <> '[]')")  # as the index has it, a query must say it
+
 # ---- who ---------------------------------------------------------------------------------------------------
 
 
@@ -46,7 +48,11 @@ class Repository(SQLModel, table=True):
 class Pull(SQLModel, table=True):
     """A pull as last read from GitHub."""
 
-    __table_args__ = (Index("ix_pull_branch", "account_id", "repository_id", "head_ref"),)
+    __table_args__ = (
+        Index("ix_pull_branch", "account_id", "repository_id", "head_ref"),
+        Index("ix_pull_merge_commit", "account_id", "repository_id", "merge_commit_sha"),
+        Index("ix_pull_reverting", "account_id", "repository_id", sqlite_where=REVERTS, postgresql_where=REVERTS),
+    )
     account_id: int = key_integer()
     repository_id: int = key_integer()
     number: int = key_integer()
@@ -74,7 +80,7 @@ class PullIssue(SQLModel, table=True):
     """An issue that a pull's description closes; replaced as a whole at each reading."""
 
     __tablename__ = "pull_issue"
-    __table_args__ = (Index("ix_pull_issue_issue", "account_id", "repository_id", "issue"),)
+    __table_args__ = (Index("ix_pull_issue_issue", "account_id", "repository_id", "issue", "number"),)
     account_id: int = key_integer()
     repository_id: int = key_integer()
     number: int = key_integer()
@@ -85,7 +91,7 @@ class PullHead(SQLModel, table=True):
     """A sha that was the pull's head at some time. Never deleted: force-pushes hide nothing."""
 
     __tablename__ = "pull_head"
-    __table_args__ = (Index("ix_pull_head_sha", "account_id", "repository_id", "sha"),)
+    __table_args__ = (Index("ix_pull_head_sha", "account_id", "repository_id", "sha", "number"),)
     account_id: int = key_integer()
     repository_id: int = key_integer()
     number: int = key_integer()
@@ -96,7 +102,7 @@ class PullCommit(SQLModel, table=True):
     """The pull's commits as last read; replaced as a whole at each reading."""
 
     __tablename__ = "pull_commit"
-    __table_args__ = (Index("ix_pull_commit_sha", "account_id", "repository_id", "sha"),)
+    __table_args__ = (Index("ix_pull_commit_sha", "account_id", "repository_id", "sha", "number"),)
     account_id: int = key_integer()
     repository_id: int = key_integer()
     number: int = key_integer()
