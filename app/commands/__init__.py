@@ -1,1 +1,1 @@
-"""What commands print. The command line itself, the settings and the process are `__main__`'s."""
+"""What the commands do and print. The processes that serve and work, and the log, are `__main__`'s."""

@@ -41,9 +41,11 @@ def pieces_by_model(
     if len(grains) == 1:  # most agent runs: nothing is parted
         return {grains[0].model: (Piece(grains[0].at, NanoUsd(sum(by_month.values())), tokens[0]),)}
     costs: list[NanoUsd] = [ZERO] * len(grains)
+    months = [Month.of(grain.at) for grain in grains]
     for month, amount in by_month.items():
-        where = [n for n, grain in enumerate(grains) if grain.at in month] or list(range(len(grains)))
-        parts = share(amount, [grains[n].cost for n in where])
+        where = [n for n, grain in enumerate(grains) if months[n] == month] or list(range(len(grains)))
+        weights = [grains[n].cost for n in where]
+        parts = weights if sum(weights) == amount else share(amount, weights)
         for n, part in zip(where, parts, strict=True):
             costs[n] = NanoUsd(costs[n] + part)
     return _grouped(

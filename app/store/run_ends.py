@@ -6,6 +6,7 @@ from sqlmodel import Session, col, update
 
 from app.store.jobs import run_lane
 from app.store.queue import NewJob
+from app.store.rollups import mark
 from app.store.tables import WorkflowJob
 
 FIRST_LOOK = timedelta(minutes=30)
@@ -45,3 +46,4 @@ def keep_conclusion(
         )
         .values(run_conclusion=conclusion)
     )
+    mark(session, account_id, repository_id)

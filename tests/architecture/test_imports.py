@@ -27,11 +27,8 @@ ALLOWED = {
     "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "linking": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "link_options": set(),
-    "backfill": {"worker", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "commands": {"commands", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "commands": {"commands", "worker", "timetable", "stories", "github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from app import __main__ as door
 from app import timetable
+from app.commands import opening
 from app.worker import Worker
 from app.world import World
 
@@ -15,7 +16,7 @@ def main(lease_s: str, *arguments: str) -> int:
         lease = timedelta(seconds=float(lease_s))
         return Worker(world, timetable.stories(), timetable.entries(world.settings), lease=lease)
 
-    with patch.object(door, "_worker", impatient):
+    with patch.object(opening, "worker", impatient):
         return door.main(arguments)
 
 

@@ -3,10 +3,15 @@
 Works here, page by page and in turns with a worker elsewhere: what a kill leaves, either of them goes on with.
 """
 
+import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from app.commands import opening
+from app.commands.asked import first_day, for_accounts
+from app.settings import Settings
 from app.store.queue import behind
 from app.store.readings import Progress, ask_for_history, progress
 from app.worker import Worker
@@ -15,11 +20,22 @@ from app.world import World
 POLL_S = 0.5
 
 
-def backfill(
-    world: World, worker: Worker, account_ids: Sequence[int], since: datetime | None, told: Callable[[str], None]
-) -> int:
-    """Read every repository's pulls back to `since`; 0 when all could be read, 1 when not. `told` gets each line."""
-    return max((_backfill(world, worker, account_id, since, told) for account_id in account_ids), default=1)
+def backfill(settings: Settings, options: argparse.Namespace) -> int:
+    """Read every repository's pulls back to a day; 0 when all could be read, 1 when not."""
+    since = first_day(options.since) if options.since else None
+    if options.since and since is None:
+        return 2
+    settings.require_complete()
+
+    def all_of(world: World, accounts: Sequence[int]) -> int:
+        worker = opening.worker(world)
+        return max(_backfill(world, worker, account_id, since, _told) for account_id in accounts)
+
+    return for_accounts(settings, options, all_of, with_github=True)
+
+
+def _told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _backfill(

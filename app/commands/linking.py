@@ -5,7 +5,11 @@ import getpass
 import re
 import sys
 
+from app.commands.asked import accounts_of
+from app.commands.lines import one_line
+from app.commands.opening import opened
 from app.core.commands import LONGEST_REASON, Target, UnreadableCommandError, target
+from app.settings import Settings
 from app.store.keys import instant
 from app.store.manual_links import history, note, runs_named
 from app.stories.attribute import NotDoneError, decide_here
@@ -14,8 +18,13 @@ from app.world import World
 PULL = re.compile(r"([\w.-]{1,100})/([\w.-]{1,100})#([1-9]\d{0,9})", re.ASCII)
 
 
-def run(name: str, world: World, accounts: list[int], options: argparse.Namespace) -> int:
+def run(name: str, settings: Settings, options: argparse.Namespace) -> int:
     """Do one of the three; the exit code."""
+    with opened(settings, with_github=False) as world:
+        return _run(name, world, accounts_of(world, options.account), options)
+
+
+def _run(name: str, world: World, accounts: list[int], options: argparse.Namespace) -> int:
     try:
         wanted = target(options.agent_run)
         pull = _pull(options.to) if name == "attribute" else None
@@ -44,7 +53,7 @@ def _account_of(world: World, accounts: list[int], wanted: Target) -> int | None
 def _decide(
     world: World, account_id: int, wanted: Target, pull: tuple[str, str, int] | None, options: argparse.Namespace
 ) -> int:
-    reason, by = _plain(options.because), _plain(options.by or _user())
+    reason, by = one_line(options.because).strip(), one_line(options.by or _user()).strip()
     if not reason or not by or len(reason) > LONGEST_REASON:
         print(f"A decision needs --by, and a reason of at most {LONGEST_REASON} characters.", file=sys.stderr)
         return 2
@@ -63,10 +72,10 @@ def _links(world: World, account_id: int, wanted: Target) -> int:
         named = [each.agent_run for each in runs_named(session, account_id, wanted)]
         told = [(each, history(session, account_id, each.id)) for each in named]
     for each, rows in told:
-        print(f"{each.id}  {each.agent}  {each.evidence or '–'}  {_plain(each.evidence_note)}")
+        print(f"{each.id}  {each.agent}  {each.evidence or '–'}  {one_line(each.evidence_note).strip()}")
         for row in rows:
             where = "no pull" if row.number is None else f"repository {row.repository_id} #{row.number}"
-            print(f"  {instant(row.at_us):%Y-%m-%d %H:%M:%S}  {where}  {_plain(note(row))}  ({row.source})")
+            print(f"  {instant(row.at_us):%Y-%m-%d %H:%M:%S}  {where}  {one_line(note(row)).strip()}  ({row.source})")
         if not rows:
             print("  nobody decided anything")
     return 0
@@ -77,8 +86,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return ""
-
-
-def _plain(text: str) -> str:
-    """One line: control characters from outside do nothing to a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
