@@ -15,7 +15,7 @@ from app.core.month import Month
 from app.core.usage import Tokens
 from app.store.keys import us
 from app.store.pulls import PullKey
-from app.store.tables import AgentRun, Balance, LedgerEntry, ModelCallRow, Tie, WorkflowJob
+from app.store.tables import TIED, AgentRun, Balance, LedgerEntry, ModelCallRow, Tie, WorkflowJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def ties_naming(session: Session, key: PullKey) -> int:
     query = select(AgentRun.tied_pulls).where(
         AgentRun.account_id == key.account_id,
         AgentRun.repository_id == key.repository_id,
-        AgentRun.tied_pulls != "[]",
+        TIED,
     )
     return sum(key.number in json.loads(tied) for tied in session.exec(query))
 

@@ -12,7 +12,9 @@ from sqlmodel import Field, SQLModel
 
 from app.store.columns import integer, key_integer, long_text
 
-REVERTS = text("(reverts_number IS NOT NULL OR reverts_shas <> '[]')")  # as the index has it, a query must say it
+# Parts of a table with an index of their own; a query must say them as the index does.
+TIED = text("tied_pulls <> '[]'")
+REVERTS = text("(reverts_number IS NOT NULL OR reverts_shas <> '[]')")
 
 # ---- who ---------------------------------------------------------------------------------------------------
 
@@ -225,6 +227,7 @@ class AgentRun(SQLModel, table=True):
         Index("uq_agent_run_identity", "account_id", "workflow_job_id", "agent", "session", unique=True),
         Index("ix_agent_run_repository", "account_id", "repository_id", "started_at_us"),
         Index("ix_agent_run_ended", "account_id", "agent", "ended_at_us"),
+        Index("ix_agent_run_tied", "account_id", "repository_id", sqlite_where=TIED, postgresql_where=TIED),
     )
     id: str = Field(primary_key=True)
     account_id: int = integer()

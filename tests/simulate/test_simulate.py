@@ -1,4 +1,4 @@
-"""A small organisation with every case, three times each: what the App finds out is what happened."""
+"""A small organisation with every case, twice: what the App finds out is what happened."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.simulate.replay import Manner, Replay
 from tests.simulate.score import Score, books, score, table
 from tests.simulate.world import Size, World
 
-EVERY_CASE = Size(repositories=4, cases=0, each=3, days=4)
+EVERY_CASE = Size(repositories=4, cases=0, each=2, days=4)
 
 
 @contextmanager

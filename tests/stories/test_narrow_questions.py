@@ -20,9 +20,11 @@ LARGE = (
     "agent_run|balance|commit_made|ledger_entry|manual_link|model_call|pull|pull_commit|pull_head|pull_issue|tie"
     "|workflow_job"
 )
-OF_MONTHS = ("summary", "survey")  # read a whole month
+NARROW = "ix_pull_reverting|ix_agent_run_tied"  # hold a few rows of each repository
+OF_MONTHS = ("summary", "survey", "rollup")  # read a whole month
 TOO_WIDE = re.compile(
-    rf"SCAN ({LARGE})\b|SEARCH ({LARGE}) USING .*\((account_id=\?|account_id=\? AND repository_id=\?)\)"
+    rf"SCAN ({LARGE})\b"
+    rf"|SEARCH ({LARGE}) USING (?!INDEX ({NARROW})\b).*\((account_id=\?|account_id=\? AND repository_id=\?)\)"
 )
 
 
@@ -36,6 +38,12 @@ def plain(sqlite: Database) -> Iterator[Stage]:
             yield made
 
 
+def hear(stage: Stage) -> None:
+    """As `settle`, without the sums of months, which are no part of it."""
+    stage.deliver()
+    stage.worker.drain()
+
+
 def lived_through(stage: Stage, branch: str) -> None:
     """Evidence of every kind around one pull, in both orders."""
     issue = stage.gh.create_issue(REPOSITORY, "Do it")
@@ -45,16 +53,16 @@ def lived_through(stage: Stage, branch: str) -> None:
     stage.tick()
     sha = stage.gh.push(REPOSITORY, branch, {f"{branch}.py": "1"})
     stage.agent(event="push", branch=branch, session=f"push-{branch}")
-    stage.settle()
+    hear(stage)
     number = stage.gh.open_pull(REPOSITORY, branch, body=f"Fixes #{issue}")
     stage.report(made, 1, f"made-{branch}", job={"commits_made": [sha]})
-    stage.settle()
+    hear(stage)
     stage.agent(pull=number, session=f"pull-{branch}")
-    stage.settle()
+    hear(stage)
     stage.gh.finish_run(asked["run_id"])
     stage.tick(3600)
     stage.gh.merge(REPOSITORY, number)
-    stage.settle()
+    hear(stage)
 
 
 def test_nothing_reads_all_of_an_account_or_of_a_repository(plain: Stage) -> None:

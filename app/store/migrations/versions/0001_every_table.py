@@ -235,6 +235,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("uq_access_token_sha256", "access_token", "sha256", {"unique": True}),
     ("ix_agent_run_ended", "agent_run", "account_id agent ended_at_us", {}),
     ("ix_agent_run_repository", "agent_run", "account_id repository_id started_at_us", {}),
+    ("ix_agent_run_tied", "agent_run", "account_id repository_id", {**waiting("tied_pulls <> '[]'")}),
     ("uq_agent_run_identity", "agent_run", "account_id workflow_job_id agent session", {"unique": True}),
     ("ix_balance_month", "balance", "account_id month", {}),
     ("ix_correction_agent_run", "correction", "account_id agent_run_id", {}),
