@@ -134,7 +134,17 @@ class WorkflowRunFact:
     actor_id: int | None
     created_at: datetime
     started_at: datetime
+    updated_at: datetime  # of an attempt that is over, not before its end
     path: str  # ".github/workflows/agent.yml"; with "owner/repo/…@ref" for a required workflow
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a job of one attempt ended; None of what still goes on. `check_run_id`: as its signed token has it."""
+
+    check_run_id: int
+    conclusion: str | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,9 @@ class WorkflowJob(SQLModel, table=True):
     run_created_at_us: int | None = integer(default=None, nullable=True)
     run_started_at_us: int | None = integer(default=None, nullable=True)
     run_state: str = "unread"  # "unread", "read", "gone" (GitHub answered 404)
-    run_conclusion: str | None = None  # of this attempt; NULL: it still went on, or GitHub did not tell
+    # Of this very job where its token tells its check run, else of the attempt. NULL: not ended, or GitHub did not tell
+    run_conclusion: str | None = None
+    run_ended_at_us: int | None = integer(default=None, nullable=True)  # when the attempt ended
     state: str  # "opened", "closed", "missing"
     opened_at_us: int = integer()
     closed_at_us: int | None = integer(default=None, nullable=True)

@@ -38,7 +38,7 @@ from app.store.pulls import (
     save_pull,
 )
 from app.store.queue import Job, NewJob, enqueue, resettle_job
-from app.store.run_ends import ended_job
+from app.store.run_ends import FIRST_LOOK, ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
@@ -314,7 +314,8 @@ def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: Work
         job.run_created_at_us = us(run.created_at)
         job.run_started_at_us = us(run.started_at)
         job.run_conclusion = run.conclusion
-        if run.status != "completed":
-            enqueue(session, ended_job(job, at=world.now()), world.now())
+        # The attempt's conclusion stands until GitHub is asked how this very job ended.
+        wait = timedelta(0) if run.status == "completed" else FIRST_LOOK
+        enqueue(session, ended_job(job, world.now() + wait), world.now())
     session.add(job)
     session.flush()

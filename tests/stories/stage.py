@@ -115,7 +115,8 @@ class Stage:
     def report(
         self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, team: str = "platform", **more: Any
     ) -> Recorded:
-        """Send a job's closing record with a token of its own."""
+        """Send a job's closing record with a token of its own. `check_run_id`=None: as tokens were without it."""
+        claims = {name: more.pop(name) for name in ("check_run_id",) if name in more}
         at = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
         listed = [self.call(f"{session}/{n}") for n in range(calls)] if isinstance(calls, int) else calls
         job = {"name": "agent", "started_at": at, **more.pop("job", {})}
@@ -128,7 +129,7 @@ class Stage:
             "tags": {"team": team, "purpose": "author"},
             "agent_runs": [agent_run],
         }
-        return self.send(run, body)
+        return self.send(run, body, **claims)
 
     def call(self, number: str, **changed: Any) -> dict[str, Any]:
         """One model call that costs CALL_NANO_USD."""
@@ -142,8 +143,8 @@ class Stage:
             **changed,
         }
 
-    def send(self, run: dict[str, Any], body: dict[str, Any]) -> Recorded:
-        claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE))
+    def send(self, run: dict[str, Any], body: dict[str, Any], **claimed: Any) -> Recorded:
+        claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE, **claimed))
         with self.world.db.reading() as session:
             terms = admit(session, claims)
         sent = prepare(self.world, claims, terms, json.dumps(body).encode(), body)

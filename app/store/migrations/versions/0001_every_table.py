@@ -218,7 +218,8 @@ TABLES = {
         repository_properties text, job_name string, matrix string, pull_number number?, issue_number number?,
         commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
         run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
-        run_state string, run_conclusion string?, state string, opened_at_us number, closed_at_us number?
+        run_state string, run_conclusion string?, run_ended_at_us number?, state string, opened_at_us number,
+        closed_at_us number?
     """,
 }
 INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
