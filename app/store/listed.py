@@ -11,7 +11,7 @@ from app.core.facts import CommitFact, PullFact, PullState
 from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
 from app.store.pulls import Linked, PullKey, pull_row, remember_heads, save_closed_issues, save_commits
-from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullReading, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullNamed, PullReading, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
 ADD = text(
@@ -116,14 +116,17 @@ def touched(
     )
     query = select(job.ref, job.run_head_sha, job.pull_number, job.issue_number).where(_here(job, reading), same)
     found = session.exec(query).all()
+    naming = session.exec(
+        select(PullNamed.number).where(_here(PullNamed, reading), col(PullNamed.number).in_(numbers))
+    ).all()
     made = session.exec(select(CommitMade.sha).where(_here(CommitMade, reading), col(CommitMade.sha).in_(shas)))
     by_ref = (number for ref, *_ in found for number in refs.get(ref, ()))
     by_sha = (number for sha in (*(sha for _, sha, *_ in found), *made) for number in shas.get(sha or "", ()))
     by_issue = (number for *_, issue in found for number in issues.get(issue, ()))
-    return {*by_ref, *by_sha, *by_issue, *(numbers & {number for _, _, number, _ in found})}
+    return {*by_ref, *by_sha, *by_issue, *naming, *(numbers & {number for _, _, number, _ in found})}
 
 
 def _here(
-    table: type[CommitMade | Pull | PullCommit | PullIssue | WorkflowJob], reading: PullReading
+    table: type[CommitMade | Pull | PullCommit | PullIssue | PullNamed | WorkflowJob], reading: PullReading
 ) -> ColumnElement[bool]:
     return and_(col(table.account_id) == reading.account_id, col(table.repository_id) == reading.repository_id)

@@ -14,7 +14,7 @@ from app.core.matching import CLAIMED_BRANCH, PullFacts
 from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked
 from app.store.keys import instant, known_instant, us
-from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, PullNamed, WorkflowJob
 
 ADD_HEAD = text(
     "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
@@ -258,6 +258,7 @@ def _facts(session: Session, pull: Pull, shas: Sequence[str]) -> PullFacts:
         heads=frozenset(heads),
         commits={sha: instant(at) for sha, at in commits},
         closes=frozenset(session.exec(select(PullIssue.issue).where(_of(PullIssue, key)))),
+        author_id=pull.author_id,
     )
 
 
@@ -274,12 +275,18 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
         CommitMade.repository_id == key.repository_id,
         col(CommitMade.sha).in_(commits),
     )
+    naming = select(PullNamed.workflow_job_id).where(
+        PullNamed.account_id == key.account_id,
+        PullNamed.repository_id == key.repository_id,
+        PullNamed.number == key.number,
+    )
     same = or_(
         col(WorkflowJob.ref).in_([f"refs/pull/{key.number}/merge", f"refs/pull/{key.number}/head"]),
         col(WorkflowJob.ref) == f"refs/heads/{pull.head_ref}",
         col(WorkflowJob.pull_number) == key.number,
         col(WorkflowJob.run_head_sha).in_(heads | commits),
         col(WorkflowJob.id).in_(made),
+        col(WorkflowJob.id).in_(naming),
         col(WorkflowJob.issue_number).in_(closes) if closes else false(),
         col(WorkflowJob.ref) == CLAIMED_BRANCH + pull.head_ref,
     )

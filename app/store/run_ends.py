@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.core.facts import JobEnd
 from app.store.jobs import run_job, run_lane
 from app.store.keys import us
+from app.store.named_pulls import named_in_jobs
 from app.store.queue import NewJob
 from app.store.tables import WorkflowJob
 
@@ -40,11 +41,13 @@ def keep_ends(
     """
     known = {end.check_run_id: end.conclusion for end in ends if end.conclusion}
     again = []
-    for job in _jobs_of(session, key):
+    jobs = _jobs_of(session, key)
+    naming = named_in_jobs(session, key.account_id, [job.id for job in jobs])
+    for job in jobs:
         job.run_conclusion = known.get(job.check_run_id or 0, conclusion)
         if job.run_ended_at_us != us(ended_at):
             job.run_ended_at_us = us(ended_at)
-            if job.pull_number is not None:
+            if job.pull_number is not None or job.id in naming:
                 again.append(run_job(key.account_id, key.repository_id, key.run_id, "place", job.id, now))
         session.add(job)
     return again

@@ -198,6 +198,16 @@ class CommitMade(SQLModel, table=True):
     workflow_job_id: str = Field(primary_key=True)
 
 
+class PullNamed(SQLModel, table=True):
+    """A pull that an agent run of a job names, by its log; it counts once GitHub confirms it."""
+
+    __tablename__ = "pull_named"
+    account_id: int = key_integer()
+    repository_id: int = key_integer()
+    number: int = key_integer()
+    workflow_job_id: str = Field(primary_key=True)
+
+
 class SurveyedFile(SQLModel, table=True):
     """A workflow file of a repository as the last survey of a month found it."""
 
@@ -257,6 +267,7 @@ class AgentRun(SQLModel, table=True):
     body_sha256: str  # of this agent run's canonical JSON
     shape: str | None = Field(default=None, sa_type=Text)  # JSON counts of what the agent did; NULL: unknown
     revisions: int = integer(default=0)  # other bodies under the same key: kept in `record`, flagged, not counted
+    pulls_named: str = long_text("{}")  # claimed, JSON: core.named_pulls.Named
     evidence: str = ""  # "E1" … or "" without a pull
     evidence_note: str = long_text()  # one sentence, ours
     tied_pulls: str = long_text("[]")  # JSON: candidates of an unresolved tie
@@ -358,7 +369,7 @@ class Tie(SQLModel, table=True):
     number: int = key_integer()
     evidence: str
     note: str = long_text()
-    weight: int = integer(default=1)
+    weight: int = integer(default=1)  # beside those of its other pulls; 0: its calls name the others alone
 
 
 class ManualLinkRow(SQLModel, table=True):

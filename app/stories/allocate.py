@@ -23,8 +23,9 @@ from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.configs import config_of
 from app.store.jobs import pull_job, run_job
-from app.store.keys import instant, us
+from app.store.keys import instant, known_instant, us
 from app.store.manual_links import links_in_force
+from app.store.named_pulls import named_by, named_in_jobs, weights_of
 from app.store.pulls import (
     Linked,
     PullKey,
@@ -44,6 +45,8 @@ from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
 RESETTLED_AT_ONCE = 200
+MOST_NAMED = 20  # pulls that the logs of one job name and that are looked at
+BY_CALLS = "its cost is split by the model calls that name each pull"
 MOST_REVERTED = 100  # commits that one pull says to revert
 READ_AGAIN_ON = frozenset(
     {
@@ -79,13 +82,21 @@ def place(job: Job, world: World) -> None:
     if workflow_job is None or workflow_job.account_id != account_id:
         return
     workflow_job = _with_run_record(world, workflow_job)
-    named = signed_pull(workflow_job.ref) or workflow_job.pull_number
-    if named:
-        key = PullKey(account_id, workflow_job.repository_id, named)
+    with world.db.reading() as session:
+        named = [PullKey(account_id, workflow_job.repository_id, each) for each in _named(session, workflow_job)]
+        unknown = [key for key in named if pull_of(session, key) is None]
+    if unknown:
         with world.db.transaction() as session:
-            if pull_of(session, key) is None:
+            for key in unknown:
                 ask_to_read(world, session, key)
     settle(world, account_id, [job_id])
+
+
+def _named(session: Session, job: WorkflowJob) -> list[int]:
+    """The pulls that a job names by its token, its event and its agents' logs, the surest first."""
+    sure = signed_pull(job.ref) or job.pull_number
+    linked = named_in_jobs(session, job.account_id, [job.id]).get(job.id, set())
+    return ([sure] if sure else []) + sorted(linked - {sure})[:MOST_NAMED]
 
 
 def read(job: Job, world: World) -> None:
@@ -155,10 +166,11 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     version = config_of(session, job.account_id)
     config = in_force(version.good_text, version.public)
     facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
+    linked = {agent_run.id: frozenset(named_by(agent_run)) for agent_run in agent_runs}
     pulls = candidates(
         session,
         job,
-        numbers=[signed_pull(job.ref), job.pull_number],
+        numbers=[signed_pull(job.ref), job.pull_number, *sorted(frozenset().union(*linked.values()))[:MOST_NAMED]],
         shas=[facts.head_sha, *facts.commits_made],
         branches=[branch_of(facts), claimed_branch(job.ref)],
     )
@@ -167,10 +179,13 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     waits = False
     for agent_run in agent_runs:
         manual = by_hand.get(agent_run.id)
-        found = match(replace(facts, manual=manual), pulls)
+        found = match(replace(facts, manual=manual, linked_pulls=linked[agent_run.id]), pulls)
         if overhead and manual is None and not (found.pulls or found.tied):
             found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
-        target = _target(found, facts.at, world.now())
+        weights = weights_of(session, agent_run, found.pulls)
+        if len(set(weights)) > 1:
+            found = replace(found, note=f"{found.note}; {BY_CALLS}")
+        target = _target(found, weights, facts.at, world.now())
         # A tie stays one, however long it is: only other facts can settle it, and they come with jobs of their own.
         waits = waits or (target == [(Place(Book.UNATTRIBUTED), 1)] and not found.tied)
         for repository_id, number in _move(session, agent_run, found, target, world.now()):
@@ -205,16 +220,18 @@ def run_facts(job: WorkflowJob, default_branch: str, claims_count: bool = False)
         event=job.run_event,
         run_actor_id=job.run_actor_id,
         named_pull=PullNumber(job.pull_number) if job.pull_number else None,
+        ended_at=known_instant(job.run_ended_at_us),
         named_issue=job.issue_number,
         commits_made=frozenset(json.loads(job.commits_made)),
         claims_count=claims_count,
     )
 
 
-def _target(found: Match, at: datetime, now: datetime) -> list[tuple[Place, int]]:
-    """Where the cost of an agent run belongs: places with weights, in stable order."""
+def _target(found: Match, weights: Sequence[int], at: datetime, now: datetime) -> list[tuple[Place, int]]:
+    """Where the cost of an agent run belongs: places with weights, in stable order. `weights`: of the pulls."""
     if found.pulls:
-        return [(Place(Book.PULL, number, found.repository_id), 1) for number in found.pulls]
+        places = (Place(Book.PULL, number, found.repository_id) for number in found.pulls)
+        return list(zip(places, weights, strict=True))
     if found.evidence is Evidence.ALLOCATED:
         return [(Place(Book.OVERHEAD), 1)]
     if not found.tied and now >= at + ABANDONED_AFTER:
@@ -231,7 +248,7 @@ def _move(
     entries = moves(holding(session, key), target)
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
-    after = {(found.repository_id or home, number) for number in found.pulls}
+    after = {(place.repository_id or home, place.number): weight for place, weight in target if found.pulls}
     tied = json.dumps(found.tied)
     # What a person said is shown, so their newer words are news.
     said_anew = found.evidence is Evidence.MANUAL and agent_run.evidence_note != found.note
@@ -247,26 +264,28 @@ def _move(
         Tie(
             account_id=agent_run.account_id,
             agent_run_id=agent_run.id,
-            repository_id=found.repository_id or home,
+            repository_id=repository_id,
             number=number,
             evidence=found.evidence.value if found.evidence else "",
             note=found.note,
+            weight=weight,
         )
-        for number in found.pulls
+        for (repository_id, number), weight in after.items()
     )
     agent_run.evidence = found.evidence.value if found.evidence else ""
     agent_run.evidence_note = found.note
     agent_run.tied_pulls = tied
     session.add(agent_run)
     session.flush()
-    return before | after | candidates_of_tie
+    return {*before, *after, *candidates_of_tie}
 
 
-def _tied_to(session: Session, agent_run: AgentRun) -> set[tuple[int, int]]:
-    query = select(Tie.repository_id, Tie.number).where(
+def _tied_to(session: Session, agent_run: AgentRun) -> dict[tuple[int, int], int]:
+    """The (repository, pull)s of an agent run with their weights."""
+    query = select(Tie.repository_id, Tie.number, Tie.weight).where(
         Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id
     )
-    return set(session.exec(query))
+    return {(repository_id, number): weight for repository_id, number, weight in session.exec(query)}
 
 
 def _look_again(job: WorkflowJob, at: datetime) -> NewJob:

@@ -81,7 +81,7 @@ RULES = {
     "pull_reading": {"part": "part IN ('', 'open', 'closed')"},
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "telemetry_total": {"value": "value >= 0"},
-    "tie": {"weight": "weight > 0"},
+    "tie": {"weight": "weight >= 0"},
     "undelivered": {"state": "state IN ('lost', 'arrived', 'gone')"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
@@ -99,7 +99,8 @@ TABLES = {
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, cost_nano_usd number, list_cost_nano_usd number, unlisted_calls number,
         reported_cost_nano_usd number?, price_list string,
-        body_sha256 string, shape text?, revisions number, evidence string, evidence_note text, tied_pulls text
+        body_sha256 string, shape text?, revisions number, pulls_named text, evidence string, evidence_note text,
+        tied_pulls text
     """,
     "balance": """
         account_id number, repository_id number, book string, number number, month number |
@@ -177,6 +178,9 @@ TABLES = {
     """,
     "pull_issue": """
         account_id number, repository_id number, number number, issue number |
+    """,
+    "pull_named": """
+        account_id number, repository_id number, number number, workflow_job_id string |
     """,
     "pull_reading": """
         account_id number, repository_id number | read_until_us number?, part string, page number, since_us number,
