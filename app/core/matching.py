@@ -21,6 +21,8 @@ TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever i
 CLAIMED_BRANCH = "claimed:"  # in place of a ref, where no token has one
 # Events whose token carries the default or base branch and whose payload names a pull.
 NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
+# Events whose token carries a pull's test merge, and whose run has that pull's head.
+RUNS_ON_A_HEAD = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 # Events whose payload names an issue.
 NAMES_AN_ISSUE = frozenset({"issues", "issue_comment"})
 # Events whose token carries a branch that is not the one worked on.
@@ -143,6 +145,11 @@ def signed_pull(ref: str) -> PullNumber | None:
     """The pull that a token's ref names: `refs/pull/N/merge` or `refs/pull/N/head`."""
     found = re.fullmatch(r"refs/pull/([1-9][0-9]{0,9})/(?:merge|head)", ref)
     return PullNumber(int(found[1])) if found else None
+
+
+def pull_of_head(ref: str, event_name: str, event: str | None) -> PullNumber | None:
+    """The pull whose head GitHub's record of a run tells: by the signed ref, where both agree on an event of a pull."""
+    return signed_pull(ref) if event_name == event and event in RUNS_ON_A_HEAD else None
 
 
 def queued_pull(ref: str) -> PullNumber | None:

@@ -93,6 +93,11 @@ def remember_heads(session: Session, key: PullKey, shas: Iterable[str]) -> None:
         session.connection().execute(ADD_HEAD, rows)
 
 
+def is_head(session: Session, key: PullKey, sha: str) -> bool:
+    """Whether a sha is known to have been the pull's head."""
+    return session.get(PullHead, (key.account_id, key.repository_id, key.number, sha)) is not None
+
+
 def save_commits(session: Session, key: PullKey, commits: Sequence[CommitFact]) -> None:
     """Replace a pull's commits by those that GitHub lists now."""
     session.exec(delete(PullCommit).where(_of(PullCommit, key)))
@@ -292,6 +297,16 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
     )
     here = (WorkflowJob.account_id == key.account_id, WorkflowJob.repository_id == key.repository_id)
     return list(session.exec(select(WorkflowJob.id).where(*here, same).order_by(WorkflowJob.id)))
+
+
+def jobs_on_sha(session: Session, key: PullKey, sha: str) -> list[WorkflowJob]:
+    """The jobs of the pull's repository whose workflow runs had this head."""
+    query = select(WorkflowJob).where(
+        WorkflowJob.account_id == key.account_id,
+        WorkflowJob.repository_id == key.repository_id,
+        WorkflowJob.run_head_sha == sha,
+    )
+    return list(session.exec(query.order_by(col(WorkflowJob.id))))
 
 
 def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:

@@ -16,7 +16,7 @@ from app.core.config import in_force
 from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, CommitFact, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
-from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, signed_pull
+from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, pull_of_head, signed_pull
 from app.core.reverts import reverted_number
 from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
@@ -30,7 +30,9 @@ from app.store.pulls import (
     Linked,
     PullKey,
     candidates,
+    is_head,
     jobs_after,
+    jobs_on_sha,
     jobs_touching,
     pull_of,
     remember_heads,
@@ -38,7 +40,7 @@ from app.store.pulls import (
     save_commits,
     save_pull,
 )
-from app.store.queue import Job, NewJob, enqueue, resettle_job
+from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
 from app.store.run_ends import FIRST_LOOK, ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
@@ -290,8 +292,7 @@ def _tied_to(session: Session, agent_run: AgentRun) -> dict[tuple[int, int], int
 
 def _look_again(job: WorkflowJob, at: datetime) -> NewJob:
     """Cost that still has no pull after 14 days is abandoned; somebody must look then."""
-    where = job.account_id, job.repository_id, job.run_id
-    return run_job(*where, "place", job.id, at + ABANDONED_AFTER, dedupe="abandon")
+    return run_job(*_where(job), "place", job.id, at + ABANDONED_AFTER, dedupe="abandon")
 
 
 def ask_to_read(world: World, session: Session, key: PullKey) -> None:
@@ -338,3 +339,26 @@ def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: Work
         enqueue(session, ended_job(job, world.now() + wait), world.now())
     session.add(job)
     session.flush()
+    if run:
+        _keep_head(world, session, job, run.head_sha)
+
+
+def _keep_head(world: World, session: Session, job: WorkflowJob, sha: str) -> None:
+    """A run on a pull tells what the pull's head was then, also where a force-push and a lost delivery hid it.
+
+    Whoever else ran on that commit is settled again, each in its own lane.
+    """
+    number = pull_of_head(job.ref, job.event_name, job.run_event)
+    if number is None:
+        return
+    key = PullKey(job.account_id, job.repository_id, number)
+    if is_head(session, key, sha):
+        return
+    remember_heads(session, key, [sha])
+    others = (other for other in jobs_on_sha(session, key, sha) if other.id != job.id)
+    places = [run_job(*_where(other), "place", other.id, world.now()) for other in others]
+    enqueue_all(session, places, world.now())
+
+
+def _where(job: WorkflowJob) -> tuple[int, int, int]:
+    return job.account_id, job.repository_id, job.run_id

@@ -44,8 +44,10 @@ def _check_pull(reader: Reader, listed: dict[str, Any], month: str) -> None:
     assert pull["cost"] == listed["cost"]
     assert nano(listed["in_month"]) == sum(nano(each["cost"]) for each in pull["by_month"] if each["month"] == month)
     assert nano(pull["cost"]) == sum(nano(each["cost"]) for each in pull["by_month"])
-    assert nano(pull["cost"]) == sum(nano(each["share"]) for each in pull["agent_runs"])
-    for each in pull["agent_runs"]:
+    runs = list(reader.pages(listed["_links"]["self"]["href"] + "?limit=1", "agent_runs"))
+    assert runs == pull["agent_runs"]
+    assert nano(pull["cost"]) == sum(nano(each["share"]) for each in runs)
+    for each in runs:
         assert each["evidence"]["level"] == "E1"
         assert (each["evidence"]["label"], each["evidence"]["note"]) == ("direct", "the signed token names the pull")
         _check_run(reader, each["agent_run"])
@@ -119,6 +121,24 @@ def test_pages_are_in_the_order_of_ids_and_lose_nothing(sqlite_scene: Scene) -> 
     assert (
         list(reader.pages("/v1/repositories?limit=1", "repositories")) == reader.get("/v1/repositories")["repositories"]
     )
+
+
+def test_a_page_of_a_pulls_agent_runs_tells_the_figures_of_the_whole_pull(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    path = f"/v1/pulls/{_widgets(reader)}/3"
+    whole, first = reader.get(path), reader.get(f"{path}?limit=1")
+    assert (len(whole["agent_runs"]), whole["next"], whole["_links"]["next"]) == (3, None, None)
+    ids = [each["agent_run"]["id"] for each in whole["agent_runs"]]
+    assert ids == sorted(ids)
+    assert (first["agent_runs"], first["next"]) == (whole["agent_runs"][:1], ids[0])
+    paged = {"agent_runs", "next", "_links"}
+    assert {name: told for name, told in first.items() if name not in paged} == {
+        name: told for name, told in whole.items() if name not in paged
+    }
+    last = reader.get(f"{path}?limit=1&cursor={ids[1]}")
+    assert (last["agent_runs"], last["next"]) == (whole["agent_runs"][2:], None)
+    assert reader.ask(f"{path}?cursor=7").status == 400
+    assert reader.ask(f"{path}?limit=0").status == 400
 
 
 def test_an_unchanged_answer_is_not_sent_again(sqlite_scene: Scene) -> None:

@@ -115,8 +115,8 @@ class Stage:
     def report(
         self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, team: str = "platform", **more: Any
     ) -> Recorded:
-        """Send a job's closing record with a token of its own. `check_run_id`=None: as tokens were without it."""
-        claims = {name: more.pop(name) for name in ("check_run_id",) if name in more}
+        """Send a job's closing record with a token of its own. `check_run_id`, `event_name`: claims."""
+        claims = {name: more.pop(name) for name in ("check_run_id", "event_name") if name in more}
         at = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
         listed = [self.call(f"{session}/{n}") for n in range(calls)] if isinstance(calls, int) else calls
         job = {"name": "agent", "started_at": at, **more.pop("job", {})}

@@ -148,7 +148,7 @@ SCHEMAS: dict[str, Schema] = {
                 evidence=ref("Evidence"),
             )
         ),
-        _links=links(self=LINK, months=many(LINK)),
+        next=CURSOR, _links=links(self=LINK, next=maybe(LINK), months=many(LINK)),
     ),
     "AgentRun": whole(
         RUN,
