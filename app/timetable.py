@@ -10,8 +10,9 @@ from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, R
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
-from app.store.queue import NewJob, behind
+from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
+from app.store.rollups import waiting_accounts
 from app.store.schedule import Entry
 from app.store.surveys import survey_job, unsurveyed
 from app.stories import (
@@ -23,6 +24,7 @@ from app.stories import (
     publish,
     record,
     redeliver,
+    roll_up,
     summarize,
     survey,
 )
@@ -65,6 +67,7 @@ def stories() -> Mapping[str, Story]:
         "pulls": history.pulls_of(allocate.linked),
         "sweep": history.sweep,
         "deliveries": redeliver.deliveries,
+        "rollup": roll_up.roll_up,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -75,7 +78,7 @@ def entries(settings: Settings) -> list[Entry]:
     """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change.
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
-    compared with what we hold.
+    compared with what we hold. The sums of repositories that changed are computed anew within seconds.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -103,6 +106,7 @@ def entries(settings: Settings) -> list[Entry]:
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
         Entry("survey", day, timedelta(hours=1), _surveys),
+        Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("deliveries", timedelta(minutes=15), timedelta(minutes=5), _deliveries),
@@ -118,6 +122,11 @@ def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
 
 def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
     yield deliveries_job(slot)
+
+
+def _rollups(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in waiting_accounts(session, slot, Month.of(slot).next):
+        yield NewJob(account, f"{account}/rollup{BEHIND}", "rollup", f"rollup/{account}", {}, slot)
 
 
 def _surveys(session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -92,7 +92,9 @@ class PeriodCost:
     """One scope's period. All amounts in nano-USD, contracted cost; the three figures are None without a merge."""
 
     cost: NanoUsd
-    released: NanoUsd
+    open_at_start: NanoUsd  # spent before on pulls that were open then
+    open_at_end: NanoUsd
+    released: NanoUsd  # cost + open at the start − open at the end
     without_pull: NanoUsd  # unattributed, abandoned, overhead
     merged: int  # all merged pulls
     agent_merged: int  # of them, with at least one tied agent run
@@ -113,23 +115,55 @@ def period_cost(
     """
     loose = spent_in(period, without_pull)
     cost = sum(pull.spent_in(period) for pull in pulls) + loose
-    released = cost + _open(pulls, period.start) - _open(pulls, period.end)
+    open_at_start, open_at_end = (NanoUsd(_open(pulls, at)) for at in (period.start, period.end))
     merged = [pull for pull in pulls if pull.merged_at in period and pull.tracked]
     agent = [pull for pull in merged if pull.agent_runs]
     survivors = [pull for pull in agent if pull.survived]
-    per_pull = _per(released, len(survivors))
-    direct = _per(_lifetime(survivors), len(survivors))
-    return PeriodCost(
-        cost=NanoUsd(cost),
-        released=NanoUsd(released),
+    return cost_of_period(
+        period,
+        now,
+        cost=cost,
+        open_at_start=open_at_start,
+        open_at_end=open_at_end,
         without_pull=loose,
         merged=len(merged),
         agent_merged=len(agent),
         survived=len(survivors),
+        cohort=_lifetime(agent),
+        direct=_lifetime(survivors),
+    )
+
+
+def cost_of_period(
+    period: Period,
+    now: datetime,
+    *,
+    cost: int,
+    open_at_start: int,
+    open_at_end: int,
+    without_pull: int,
+    merged: int,
+    agent_merged: int,
+    survived: int,
+    cohort: int,
+    direct: int,
+) -> PeriodCost:
+    """The figures from their sums. `cohort`, `direct`: what agent pulls merged in the period cost over their lives."""
+    released = cost + open_at_start - open_at_end
+    per_pull, per_survivor = _per(released, survived), _per(direct, survived)
+    return PeriodCost(
+        cost=NanoUsd(cost),
+        open_at_start=NanoUsd(open_at_start),
+        open_at_end=NanoUsd(open_at_end),
+        released=NanoUsd(released),
+        without_pull=NanoUsd(without_pull),
+        merged=merged,
+        agent_merged=agent_merged,
+        survived=survived,
         period=per_pull,
-        cohort=_per(_lifetime(agent), len(survivors)),
-        direct=direct,
-        load_factor=None if per_pull is None or not direct else Decimal(per_pull) / Decimal(direct),
+        cohort=_per(cohort, survived),
+        direct=per_survivor,
+        load_factor=None if per_pull is None or not per_survivor else Decimal(per_pull) / Decimal(per_survivor),
         provisional=now < period.end + REVERT_WINDOW,
     )
 

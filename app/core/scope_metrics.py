@@ -84,22 +84,42 @@ def measure_scopes(
 ) -> dict[str, Metrics]:
     """The metrics of every scope of a dimension, by its key; what the scopes cost adds up to what the whole does.
 
-    A scope's merged pulls are those of the repositories where it has agent runs.
+    A scope is there if anything of it falls into the period. Its merged pulls are those of the repositories where
+    that is so; a repository's are its own.
     """
     of_repository: dict[int, list[PullFate]] = {}
     for pull in pulls:
         of_repository.setdefault(pull.repository_id, []).append(pull)
     found = dict(by_scope(shares, dimension))
+    if dimension is Dimension.ORGANISATION:
+        return {"": measure(period, found.get("", []), list(pulls), now)}
     if dimension is Dimension.REPOSITORY:
         found |= {str(each): [] for each in of_repository if str(each) not in found}
     measured = {}
     for key, own in sorted(found.items()):
-        where = {share.repository_id for share in own}
-        if dimension is Dimension.REPOSITORY:
+        where = {each for share in own for each in touched(share, period)}
+        if dimension is Dimension.REPOSITORY and (where or int(key) in of_repository):
             where = {int(key)}
+        if not where:
+            continue
         near = [pull for each in sorted(where) for pull in of_repository.get(each, ())]
         measured[key] = measure(period, own, near, now)
     return measured
+
+
+def touched(share: Share, period: Period) -> set[int]:
+    """In which repositories a share concerns a period: where its agent run began, and where it is counted."""
+    found = {share.repository_id} if share.began_at in period else set()
+    pull = share.pull
+    here = any(piece.at in period and (piece.cost or any(piece.tokens)) for piece in share.pieces)
+    if pull is not None and not here:
+        here = pull.tracked and pull.merged_at in period
+        for bound in (period.start, period.end):
+            was_open = pull.closed_at is None or pull.closed_at >= bound
+            here = here or (was_open and any(piece.at < bound and piece.cost for piece in share.pieces))
+    if here:
+        found.add(share.repository_id if pull is None else pull.repository_id)
+    return found
 
 
 def trend_months(last: Month, number: int = TREND_MONTHS) -> list[Month]:

@@ -41,8 +41,9 @@ def pieces_by_model(
     if len(grains) == 1:  # most agent runs: nothing is parted
         return {grains[0].model: (Piece(grains[0].at, NanoUsd(sum(by_month.values())), tokens[0]),)}
     costs: list[NanoUsd] = [ZERO] * len(grains)
+    months = [Month.of(grain.at) for grain in grains]
     for month, amount in by_month.items():
-        where = [n for n, grain in enumerate(grains) if grain.at in month] or list(range(len(grains)))
+        where = [n for n, grain in enumerate(grains) if months[n] == month] or list(range(len(grains)))
         parts = share(amount, [grains[n].cost for n in where])
         for n, part in zip(where, parts, strict=True):
             costs[n] = NanoUsd(costs[n] + part)

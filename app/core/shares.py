@@ -3,7 +3,7 @@
 A scope (a repository, team, workflow, agent, model, purpose) is nothing but a choice of shares.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -68,15 +68,18 @@ class Dimension(StrEnum):
 
     def key_of(self, share: Share) -> str:
         """The scope that a share is in: the repository's id, "id/path" of a workflow, else the name; "" for none."""
-        return {
-            Dimension.ORGANISATION: "",
-            Dimension.REPOSITORY: str(share.repository_id),
-            Dimension.TEAM: share.team,
-            Dimension.WORKFLOW: f"{share.repository_id}/{share.workflow}",
-            Dimension.AGENT: share.agent,
-            Dimension.MODEL: share.model,
-            Dimension.PURPOSE: share.purpose.value,
-        }[self]
+        return KEYS[self](share)
+
+
+KEYS: Mapping[Dimension, Callable[[Share], str]] = {
+    Dimension.ORGANISATION: lambda _share: "",
+    Dimension.REPOSITORY: lambda share: str(share.repository_id),
+    Dimension.TEAM: lambda share: share.team,
+    Dimension.WORKFLOW: lambda share: f"{share.repository_id}/{share.workflow}",
+    Dimension.AGENT: lambda share: share.agent,
+    Dimension.MODEL: lambda share: share.model,
+    Dimension.PURPOSE: lambda share: share.purpose.value,
+}
 
 
 def by_scope(shares: Iterable[Share], dimension: Dimension) -> Mapping[str, list[Share]]:

@@ -1,6 +1,6 @@
 """Pulls by the number of lines that they change, and what they cost in each band. The bands are data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.money import NanoUsd, per
@@ -40,6 +40,11 @@ def by_band(pulls: Iterable[tuple[int | None, NanoUsd]]) -> tuple[BandCost, ...]
     costs: dict[str, list[NanoUsd]] = {}
     for lines_changed, cost in pulls:
         costs.setdefault(band_of(lines_changed), []).append(cost)
+    return band_costs(costs)
+
+
+def band_costs(costs: Mapping[str, Sequence[NanoUsd]]) -> tuple[BandCost, ...]:
+    """The same from the costs of each band by its name."""
     names = (*(band.name for band in BANDS), UNKNOWN_SIZE)
     return tuple(_cost(name, sorted(costs[name])) for name in names if name in costs)
 

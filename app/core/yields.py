@@ -161,7 +161,11 @@ class Yields:
 
 def yields_of(classed: Iterable[tuple[Share, ShareClass]], period: Period) -> Yields:
     """The yields of a scope's shares in a period."""
-    classes, agent_runs = _parts(classed, period)
+    return yields_from(*_parts(classed, period))
+
+
+def yields_from(classes: Mapping[ShareClass, Part], agent_runs: int) -> Yields:
+    """The yields of what each class adds up to, and of how many agent runs there are."""
     coverage = _coverage(classes, agent_runs)
     base = sum((part for kind, part in classes.items() if kind not in LEFT_OUT), Part())
     good = sum((part for kind, part in classes.items() if kind in COUNTED), Part())

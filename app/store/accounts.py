@@ -6,6 +6,7 @@ from sqlmodel import Session, col, select, update
 
 from app.core.facts import RepositoryFact
 from app.store.keys import us
+from app.store.rollups import mark
 from app.store.tables import Installation, Repository
 
 
@@ -40,6 +41,7 @@ def save_repository(session: Session, account_id: int, fact: RepositoryFact, now
         )
     )
     session.flush()
+    mark(session, account_id, fact.repository_id)
 
 
 def repository_of(session: Session, account_id: int, repository_id: int) -> Repository | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from app.store.keys import us
+from app.store.rollups import mark_all
 from app.store.tables import ConfigVersion
 
 
@@ -25,6 +26,8 @@ def save_config(session: Session, version: ConfigVersion, text: str, problems: S
     version.problems = json.dumps(list(problems))
     version.read_at_us = us(now)
     if not problems:
+        if version.good_text != text:
+            mark_all(session, version.account_id)
         version.good_text = text
     session.merge(version)
     session.flush()

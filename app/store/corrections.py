@@ -18,6 +18,7 @@ from app.store.books import elsewhere
 from app.store.compressed import compressed
 from app.store.keys import instant, new_key, us
 from app.store.raw import Raw, insert
+from app.store.rollups import mark
 from app.store.tables import AgentRun, Correction, Tie
 
 # Raw, as an account has millions of calls, and most are only looked at.
@@ -106,6 +107,7 @@ def correct(
     for each in changes:
         to = {"cost": each.after.cost, "list_cost": each.after.list_cost, "price_list": each.after.price_list}
         PRICE_CALL.run(session, {**row, **to, "position": each.position})
+    mark(session, run.account_id, run.repository_id)
     PRICE_RUN.run(session, {**row, "unpriced_calls": by.unpriced_calls, "unlisted_calls": by.unlisted_calls})
 
 

@@ -11,6 +11,7 @@ from app.core.facts import CommitFact, PullFact, PullState
 from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
 from app.store.pulls import Linked, PullKey, pull_row, remember_heads, save_closed_issues, save_commits
+from app.store.rollups import mark
 from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullNamed, PullReading, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
@@ -57,6 +58,7 @@ def add_pull(
     save_closed_issues(session, key, linked.closes)
     if commits:
         save_commits(session, key, commits)
+    mark(session, key.account_id, key.repository_id)
     return True
 
 

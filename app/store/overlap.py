@@ -23,6 +23,7 @@ from app.core.usage import ModelCall, Provenance, Tokens
 from app.store.books import holding, post
 from app.store.keys import instant, us
 from app.store.raw import Raw
+from app.store.rollups import mark
 from app.store.run_rows import call_identity
 from app.store.tables import AgentRun, ModelCallRow
 from app.store.told_runs import (
@@ -89,6 +90,7 @@ def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded
     if not gone and not nothing_came:
         return False
     session.exec(select(AgentRun.id).where(AgentRun.id == told.id).with_for_update())
+    mark(session, told.account_id, told.repository_id)
     _reverse(session, told, gone, now)
     remove_calls(session, told, [each.position for each in gone])
     if len(gone) == told.model_calls:

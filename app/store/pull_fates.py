@@ -1,10 +1,10 @@
 """What became of every pull of an account, in one statement: as metrics need it. Reads only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from app.core.metrics import PullFate
@@ -49,16 +49,20 @@ def repository_names(session: Session, account_id: int) -> dict[int, RepositoryN
 
 
 def pull_fates(
-    session: Session, account_id: int, names: Mapping[int, RepositoryName], tracks: Callable[[str, str], bool]
+    session: Session,
+    account_id: int,
+    names: Mapping[int, RepositoryName],
+    tracks: Callable[[str, str], bool],
+    repositories: Collection[int] | None = None,
 ) -> tuple[list[PullFate], dict[PullId, PullFate]]:
-    """Every pull of the account; and for each pull the one that work for it counts for, which is another where it
-    merged into that one's branch.
+    """Every pull of the account, or of these repositories; and for each pull the one that work for it counts for.
 
+    That is another one where it merged into that one's branch.
     `tracks(base branch, default branch)` tells whether a merge into a branch counts.
     """
     of_repository: dict[int, list[_Row]] = {}
-    for row in session.connection().execute(PULLS, {"account_id": account_id}):
-        of_repository.setdefault(row[0], []).append(_Row(*row))
+    for row in _rows(session, account_id, repositories):
+        of_repository.setdefault(row.repository_id, []).append(row)
     fates: list[PullFate] = []
     served: dict[PullId, PullFate] = {}
     for repository_id, rows in of_repository.items():
@@ -70,6 +74,16 @@ def pull_fates(
         fates += own.values()
         served |= {(repository_id, number): own[last.get(number, number)] for number in own}
     return fates, served
+
+
+def _rows(session: Session, account_id: int, repositories: Collection[int] | None) -> Iterable[_Row]:
+    asked: dict[str, Any] = {"account_id": account_id}
+    statement = text(PULLS.format(here=""))
+    if repositories is not None:
+        statement = text(PULLS.format(here=" AND repository_id IN :repositories"))
+        statement = statement.bindparams(bindparam("repositories", expanding=True))
+        asked["repositories"] = sorted(repositories)
+    return (_Row(*row) for row in session.connection().execute(statement, asked))
 
 
 def _fate(row: _Row, reverted_at: datetime | None, tracked: bool) -> PullFate:
@@ -88,8 +102,8 @@ def _fate(row: _Row, reverted_at: datetime | None, tracked: bool) -> PullFate:
 REPOSITORIES = text("""
     SELECT repository_id, owner, name, default_branch FROM repository WHERE account_id = :account_id
 """)
-PULLS = text("""
+PULLS = """
     SELECT repository_id, number, head_ref, head_repository_id, base_ref, created_at_us, closed_at_us, merged_at_us,
            merge_commit_sha, reverts_number, reverts_shas, reverts_only, lines_changed
-    FROM pull WHERE account_id = :account_id ORDER BY repository_id, number
-""")
+    FROM pull WHERE account_id = :account_id{here} ORDER BY repository_id, number
+"""

@@ -14,6 +14,7 @@ from app.core.matching import CLAIMED_BRANCH, PullFacts
 from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked
 from app.store.keys import instant, known_instant, us
+from app.store.rollups import mark
 from app.store.tables import CommitMade, Pull, PullCommit, PullHead, PullIssue, PullNamed, WorkflowJob
 
 ADD_HEAD = text(
@@ -45,6 +46,7 @@ def save_pull(session: Session, key: PullKey, fact: PullFact, linked: Linked, no
     save_closed_issues(session, key, linked.closes)
     session.flush()
     remember_heads(session, key, [fact.head_sha])
+    mark(session, key.account_id, key.repository_id)
 
 
 def save_closed_issues(session: Session, key: PullKey, issues: Iterable[int]) -> None:
@@ -112,6 +114,7 @@ def save_commits(session: Session, key: PullKey, commits: Sequence[CommitFact]) 
         for sha, committed_at in {commit.sha: commit.committed_at for commit in commits}.items()
     )
     session.flush()
+    mark(session, key.account_id, key.repository_id)
 
 
 def pull_of(session: Session, key: PullKey) -> Pull | None:

@@ -11,6 +11,7 @@ from app.store.jobs import run_job, run_lane
 from app.store.keys import us
 from app.store.named_pulls import named_in_jobs
 from app.store.queue import NewJob
+from app.store.rollups import mark
 from app.store.tables import WorkflowJob
 
 FIRST_LOOK = timedelta(minutes=30)
@@ -50,6 +51,7 @@ def keep_ends(
             if job.pull_number is not None or job.id in naming:
                 again.append(run_job(key.account_id, key.repository_id, key.run_id, "place", job.id, now))
         session.add(job)
+    mark(session, key.account_id, key.repository_id)
     return again
 
 

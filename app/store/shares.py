@@ -1,12 +1,12 @@
 """Shares and pulls as metrics need them, read in a fixed number of statements whatever their number. Reads only."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Row, TextClause, bindparam, text
 from sqlmodel import Session
 
 from app.core.ledger import Book
@@ -32,6 +32,7 @@ class SharesOf:
     """What to read. `tracks(base branch, default branch)`, `has_team(tag, repository name)`: the configuration's word.
 
     `periods` are those that will be asked of what is read, in order; `by_model` parts the shares by model too.
+    `repositories`: only their agent runs and pulls, and those of others that are tied to these; None: all.
     """
 
     account_id: int
@@ -39,11 +40,19 @@ class SharesOf:
     tracks: Callable[[str, str], bool]
     has_team: Callable[[str, str], bool]
     by_model: bool = False
+    repositories: Collection[int] | None = None
 
     @property
-    def bounds(self) -> dict[str, int]:
+    def bounds(self) -> dict[str, Any]:
         start, end = min(each.start for each in self.periods), max(each.end for each in self.periods)
-        return {"account_id": self.account_id, "start": us(start), "end": us(end), "skew": CLOCK_SKEW_US}
+        bounds = {"account_id": self.account_id, "start": us(start), "end": us(end), "skew": CLOCK_SKEW_US}
+        return bounds if self.repositories is None else bounds | {"repositories": sorted(self.repositories)}
+
+    def statement(self, template: str) -> TextClause:
+        """The statement for all repositories, or for those that are asked: `{wanted}` are their agent runs."""
+        if self.repositories is None:
+            return text(template.format(wanted=WANTED))
+        return text(template.format(wanted=WANTED_OF)).bindparams(bindparam("repositories", expanding=True))
 
 
 def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[PullFate]]:
@@ -53,13 +62,12 @@ def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[Pu
     when the periods began: lifetime costs reach back.
     """
     names = repository_names(session, asked.account_id)
-    fates, served = pull_fates(session, asked.account_id, names, asked.tracks)
     books = _Books(_amounts(session, asked), _ties(session, asked), _grains(session, asked))
-    kept = _one_column(session, KEPT, asked)
-    retried = _last_attempts(session, asked)
+    runs = [_Run(*row) for row in session.connection().execute(asked.statement(RUNS), asked.bounds)]
+    fates, served = pull_fates(session, asked.account_id, names, asked.tracks, _with_pulls(asked, books))
+    kept, retried = _kept_jobs(session, asked, runs), _last_attempts(session, asked, runs)
     shares: list[Share] = []
-    for row in session.connection().execute(RUNS, asked.bounds).all():
-        run = _Run(*row)
+    for run in runs:
         common = _common(run, names, asked, retried, kept)
         shares += [
             Share(pull=served.get(pull), pieces=pieces, model=model, **common)
@@ -172,7 +180,7 @@ def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[M
     found: dict[str, dict[PullId, dict[Month, NanoUsd]]] = {}
     months: dict[int, Month] = {}
     for agent_run_id, book, repository_id, number, yyyymm, amount in session.connection().execute(
-        AMOUNTS, asked.bounds
+        asked.statement(AMOUNTS), asked.bounds
     ):
         month = months.setdefault(yyyymm, Month.from_int(yyyymm))
         place = (repository_id, number) if book == Book.PULL.value else NO_PULL
@@ -183,7 +191,8 @@ def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[M
 
 def _ties(session: Session, asked: SharesOf) -> dict[str, dict[PullId, int]]:
     found: dict[str, dict[PullId, int]] = {}
-    for agent_run_id, repository_id, number, weight in session.connection().execute(TIES, asked.bounds).all():
+    rows = session.connection().execute(asked.statement(TIES), asked.bounds)
+    for agent_run_id, repository_id, number, weight in rows:
         found.setdefault(agent_run_id, {})[repository_id, number] = weight
     return found
 
@@ -194,7 +203,7 @@ def _grains(session: Session, asked: SharesOf) -> dict[str, list[Grain]]:
     bounds = {f"cut{n}": us(cut) for n, cut in enumerate(sorted({at for each in asked.periods for at in _ends(each)}))}
     across = " OR ".join(f"(started_at_us < :{name} AND ended_at_us >= :{name})" for name in bounds)
     several = " OR models LIKE '%\", \"%'" if asked.by_model else ""
-    statement = text(GRAINS.format(wanted=WANTED, chosen=f"({across}{several})"))
+    statement = asked.statement(GRAINS.replace("{chosen}", f"({across}{several})"))
     for agent_run_id, model, day, cost, *tokens in session.connection().execute(statement, asked.bounds | bounds):
         grain = Grain(
             instant(int(day) * DAY_US), model if asked.by_model else "", NanoUsd(int(cost)), Tokens(*map(int, tokens))
@@ -207,15 +216,33 @@ def _ends(period: Period) -> tuple[datetime, datetime]:
     return period.start, period.end
 
 
-def _last_attempts(session: Session, asked: SharesOf) -> dict[tuple[Any, ...], int]:
+def _with_pulls(asked: SharesOf, books: "_Books") -> set[int] | None:
+    """Which repositories' pulls are needed; None for all."""
+    if asked.repositories is None:
+        return None
+    return {*asked.repositories, *(repository_id for ties in books.ties.values() for repository_id, _ in ties)}
+
+
+def _last_attempts(session: Session, asked: SharesOf, runs: Iterable[_Run]) -> dict[tuple[Any, ...], int]:
     """The last attempt of each job and matrix leg that has several."""
-    rows = session.connection().execute(ATTEMPTS, {"account_id": asked.account_id})
-    return {tuple(leg): last for *leg, last in rows}
+    rows = _where_they_ran(session, ATTEMPTS, asked, runs)
+    return {tuple(row[:-1]): row[-1] for row in rows}
 
 
-def _one_column(session: Session, statement: Any, asked: SharesOf) -> set[str]:
-    bounds = {"account_id": asked.account_id, "skew": CLOCK_SKEW_US}
-    return {row[0] for row in session.connection().execute(statement, bounds)}
+def _kept_jobs(session: Session, asked: SharesOf, runs: Iterable[_Run]) -> set[str]:
+    """The jobs of which a commit is in a pull."""
+    return {row[0] for row in _where_they_ran(session, KEPT, asked, runs)}
+
+
+def _where_they_ran(session: Session, template: str, asked: SharesOf, runs: Iterable[_Run]) -> Iterable[Row[Any]]:
+    """A statement's rows for all repositories, or for those in which the asked agent runs ran."""
+    bounds: dict[str, Any] = {"account_id": asked.account_id, "skew": CLOCK_SKEW_US}
+    if asked.repositories is None:
+        return session.connection().execute(text(template.format(here="")), bounds)
+    here = " AND job.repository_id IN :repositories"
+    statement = text(template.format(here=here)).bindparams(bindparam("repositories", expanding=True))
+    ran_in = sorted({run.repository_id for run in runs})
+    return session.connection().execute(statement, bounds | {"repositories": ran_in})
 
 
 # Agent runs at work in the periods, and those tied to pulls that were not closed when the first one began.
@@ -227,7 +254,19 @@ WANTED = """
         AND pull.repository_id = tie.repository_id AND pull.number = tie.number
     WHERE tie.account_id = :account_id AND (pull.closed_at_us IS NULL OR pull.closed_at_us >= :start)
 """
-RUNS = text(f"""
+# The same of some repositories: their own, and those of others that are tied to their pulls.
+WANTED_OF = """
+    SELECT id FROM agent_run
+    WHERE account_id = :account_id AND repository_id IN :repositories AND ended_at_us >= :start AND started_at_us < :end
+    UNION
+    SELECT tie.agent_run_id FROM tie JOIN pull ON pull.account_id = tie.account_id
+        AND pull.repository_id = tie.repository_id AND pull.number = tie.number
+        JOIN agent_run ON agent_run.id = tie.agent_run_id
+    WHERE tie.account_id = :account_id AND tie.repository_id IN :repositories
+        AND (pull.closed_at_us IS NULL OR pull.closed_at_us >= :start
+             OR (agent_run.ended_at_us >= :start AND agent_run.started_at_us < :end))
+"""
+RUNS = """
     SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.purpose,
            agent_run.completeness, agent_run.started_at_us, agent_run.tied_pulls, agent_run.unpriced_calls,
            agent_run.cost_nano_usd, agent_run.models, agent_run.input_tokens, agent_run.cache_read_tokens,
@@ -236,18 +275,18 @@ RUNS = text(f"""
            job.job_name, job.matrix, job.workflow, job.workflow_ref, job.run_conclusion,
            COALESCE(job.run_started_at_us, job.started_at_us)
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
-    WHERE agent_run.account_id = :account_id AND job.account_id = :account_id AND agent_run.id IN ({WANTED})
+    WHERE agent_run.account_id = :account_id AND job.account_id = :account_id AND agent_run.id IN ({wanted})
     ORDER BY agent_run.id
-""")  # noqa: S608 - our own text
-AMOUNTS = text(f"""
+"""
+AMOUNTS = """
     SELECT agent_run_id, book, repository_id, number, month, SUM(amount_nano_usd) FROM ledger_entry
-    WHERE account_id = :account_id AND book <> 'usage' AND agent_run_id IN ({WANTED})
+    WHERE account_id = :account_id AND book <> 'usage' AND agent_run_id IN ({wanted})
     GROUP BY agent_run_id, book, repository_id, number, month HAVING SUM(amount_nano_usd) <> 0
-""")  # noqa: S608
-TIES = text(f"""
+"""
+TIES = """
     SELECT agent_run_id, repository_id, number, weight FROM tie
-    WHERE account_id = :account_id AND agent_run_id IN ({WANTED}) ORDER BY agent_run_id, repository_id, number
-""")  # noqa: S608
+    WHERE account_id = :account_id AND agent_run_id IN ({wanted}) ORDER BY agent_run_id, repository_id, number
+"""
 GRAINS = """
     SELECT agent_run_id, model, at_us / 86400000000, SUM(COALESCE(cost_nano_usd, 0)), SUM(input_tokens),
            SUM(cache_read_tokens), SUM(cache_write_5m_tokens), SUM(cache_write_1h_tokens),
@@ -256,13 +295,13 @@ GRAINS = """
         SELECT id FROM agent_run WHERE account_id = :account_id AND {chosen} AND id IN ({wanted}))
     GROUP BY agent_run_id, model, at_us / 86400000000 ORDER BY agent_run_id, at_us / 86400000000, model
 """
-ATTEMPTS = text("""
-    SELECT issuer, repository_id, run_id, job_name, matrix, MAX(run_attempt) FROM workflow_job
-    WHERE account_id = :account_id AND run_id > 0
+ATTEMPTS = """
+    SELECT issuer, repository_id, run_id, job_name, matrix, MAX(run_attempt) FROM workflow_job AS job
+    WHERE account_id = :account_id AND run_id > 0{here}
     GROUP BY issuer, repository_id, run_id, job_name, matrix HAVING MAX(run_attempt) > MIN(run_attempt)
-""")
+"""
 # A branch that a job only checked out is new on its runner too, but its commits are older than the run.
-KEPT = text("""
+KEPT = """
     SELECT DISTINCT commit_made.workflow_job_id
     FROM commit_made
     JOIN workflow_job AS job ON job.id = commit_made.workflow_job_id
@@ -271,5 +310,5 @@ KEPT = text("""
     JOIN pull ON pull.account_id = pull_commit.account_id AND pull.repository_id = pull_commit.repository_id
         AND pull.number = pull_commit.number
     WHERE commit_made.account_id = :account_id AND pull.state IN ('open', 'merged')
-        AND pull_commit.committed_at_us >= COALESCE(job.run_started_at_us, job.started_at_us) - :skew
-""")
+        AND pull_commit.committed_at_us >= COALESCE(job.run_started_at_us, job.started_at_us) - :skew{here}
+"""

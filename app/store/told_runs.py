@@ -22,6 +22,7 @@ from app.core.usage import Completeness, Provenance, Tokens
 from app.store.agent_runs import add_agent_run
 from app.store.keys import new_key, us
 from app.store.raw import Raw, execute, insert, mark_of, one
+from app.store.rollups import mark
 from app.store.run_rows import UNPLACED
 from app.store.tables import AgentRun, ModelCallRow, Repository, TelemetryTotal, Tie, WorkflowJob
 
@@ -159,6 +160,7 @@ def add_told_run(
         "shape": None,
     }
     add_agent_run(session, row)
+    mark(session, key.account_id, key.repository_id)
     return session.get_one(AgentRun, key.agent_run_id)
 
 
@@ -202,6 +204,7 @@ def judge(session: Session, run: AgentRun, doubts: Iterable[str] = ()) -> None:
     if (run.completeness, run.completeness_reason) != (completeness.value, reason):
         run.completeness, run.completeness_reason = completeness.value, reason
         session.add(run)
+        mark(session, run.account_id, run.repository_id)
     session.flush()
 
 
@@ -236,10 +239,10 @@ def totals_of(session: Session, account_id: int, agent: str, name: str) -> dict[
 
 
 def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> None:
-    mark = mark_of(session)
+    sign = mark_of(session)
     for done in range(0, len(positions), MOST_VALUES):
         step = positions[done : done + MOST_VALUES]
-        statement = DELETE_CALLS.format(mark=mark, marks=", ".join([mark] * len(step)))
+        statement = DELETE_CALLS.format(mark=sign, marks=", ".join([sign] * len(step)))
         execute(session, statement, [run.account_id, run.id, *step])
 
 

@@ -41,6 +41,7 @@ from app.store.pulls import (
     save_pull,
 )
 from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
+from app.store.rollups import mark
 from app.store.run_ends import FIRST_LOOK, ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
@@ -260,6 +261,8 @@ def _move(
             agent_run.evidence_note = found.note
             session.add(agent_run)
         return set()
+    for repository_id in {home, found.repository_id or home, *(each for each, _ in before)}:
+        mark(session, agent_run.account_id, repository_id)
     candidates_of_tie = {(home, number) for number in (*json.loads(agent_run.tied_pulls), *found.tied)}
     session.exec(delete(Tie).where(col(Tie.account_id) == agent_run.account_id, col(Tie.agent_run_id) == agent_run.id))
     session.add_all(
@@ -339,6 +342,7 @@ def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: Work
         enqueue(session, ended_job(job, world.now() + wait), world.now())
     session.add(job)
     session.flush()
+    mark(session, job.account_id, job.repository_id)
     if run:
         _keep_head(world, session, job, run.head_sha)
 

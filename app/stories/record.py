@@ -32,6 +32,7 @@ from app.store.named_pulls import add_named
 from app.store.overlap import take_over
 from app.store.pulls import PullKey
 from app.store.queue import Job, enqueue, enqueue_all
+from app.store.rollups import mark
 from app.store.run_rows import agent_run_row, call_row, stand_in_row
 from app.store.savepoint import savepoint
 from app.store.tables import WorkflowJob
@@ -192,6 +193,7 @@ def _keep(session: Session, world: World, sent: Prepared) -> tuple[str, str, lis
         return "repeat", same or latest or "", _standing(session, costed, known, {})
     if records >= MOST_RECORDS:
         raise RecordRefusedError(422, "too-many-records", f"This job has sent {MOST_RECORDS} records already.")
+    mark(session, account_id, sent.claims.repository_id)
     state = "revision" if revised and not unknown else "accepted"
     phase = "closed" if closed else "opened"
     record_id = store.add_record(
@@ -295,6 +297,7 @@ def _miss(session: Session, world: World, account_id: int, job_id: str) -> None:
     if opened is None or opened.state != "opened":
         return
     store.mark_missing(session, opened)
+    mark(session, account_id, opened.repository_id)
     record_id, body = store.opening_of(session, account_id, job_id)
     tags = json.loads(decompressed(body)).get("tags", {})
     store.add_agent_run(session, stand_in_row(opened, record_id, tags, world.prices.version))

@@ -27,6 +27,7 @@ from app.store.jobs import run_job
 from app.store.keys import instant, new_key, us
 from app.store.overlap import models_with, recorded_around
 from app.store.queue import enqueue
+from app.store.rollups import mark
 from app.store.run_rows import call_row
 from app.store.savepoint import savepoint
 from app.store.tables import AgentRun
@@ -204,6 +205,7 @@ def _enter(
     grow(session, key.account_id, key.agent_run_id, growth)
     session.refresh(run)
     post_usage(session, key, by.by_month, now)
+    mark(session, run.account_id, run.repository_id)
 
 
 def _reported(told: Sequence[ToldCall]) -> NanoUsd | None:

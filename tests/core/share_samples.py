@@ -93,28 +93,43 @@ def organisations(draw: st.DrawFn) -> tuple[list[Share], list[PullFate]]:
     """Shares of a few agent runs on a few pulls, in which every fact that metrics read differs."""
     pulls = {(pull.repository_id, pull.number): pull for pull in draw(st.lists(fates(), max_size=6))}
     places = [None, *pulls.values()]
+    runs = [draw(agent_runs()) for _ in range(draw(st.integers(1, 5)))]
     made = []
     for number in range(draw(st.integers(0, 8))):
+        run = number % len(runs)
         pull = draw(st.sampled_from(places))
-        began = draw(days)
         made.append(
-            Share(
-                agent_run_id=f"run-{number % 6}",
-                repository_id=pull.repository_id if pull else draw(st.integers(1, 2)),
+            replace(
+                runs[run],
+                agent_run_id=f"run-{run}",
                 pull=pull,
                 pieces=tuple(draw(st.lists(pieces, max_size=3))),
-                began_at=began,
-                waits_since=began,
-                purpose=draw(st.sampled_from(Purpose)),
-                completeness=draw(st.sampled_from(Completeness)),
-                tied=pull is None and draw(st.booleans()),
-                retried=draw(st.booleans()),
-                failed=draw(st.booleans()),
-                kept=draw(st.booleans()),
-                agent=draw(st.sampled_from(["claude-code", "codex"])),
-                team=draw(st.sampled_from(["", "payments"])),
-                workflow=draw(st.sampled_from(["a.yml", "b.yml"])),
+                tied=pull is None and runs[run].tied,
                 model=draw(st.sampled_from(["", "m1", "m2"])),
             )
         )
     return made, list(pulls.values())
+
+
+@st.composite
+def agent_runs(draw: st.DrawFn) -> Share:
+    """What all shares of an agent run have in common; its pulls may be another repository's."""
+    began = draw(days)
+    return Share(
+        agent_run_id="",
+        repository_id=draw(st.integers(1, 2)),
+        pull=None,
+        pieces=(),
+        began_at=began,
+        waits_since=began,
+        purpose=draw(st.sampled_from(Purpose)),
+        completeness=draw(st.sampled_from(Completeness)),
+        tied=draw(st.booleans()),
+        retried=draw(st.booleans()),
+        failed=draw(st.booleans()),
+        kept=draw(st.booleans()),
+        agent=draw(st.sampled_from(["claude-code", "codex"])),
+        team=draw(st.sampled_from(["", "payments"])),
+        workflow=draw(st.sampled_from(["a.yml", "b.yml"])),
+        unpriced_calls=draw(st.integers(0, 2)),
+    )

@@ -23,4 +23,5 @@ def stage(database: Database) -> Iterator[Stage]:
         made = Stage(gh, database)
         with closing(made):
             yield made
+            assert made.differing() == []
     assert observer.violations == []

@@ -7,8 +7,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import text
+from sqlmodel import select
 
 from app.core.events import parse
+from app.core.month import Month
 from app.core.pricing import PriceList
 from app.github.app import GitHubApp
 from app.oidc import TokenVerifier
@@ -16,6 +18,8 @@ from app.sandbox import Sandbox
 from app.sandbox.state import Delivery
 from app.settings import Settings
 from app.store.database import Database
+from app.store.rolled_up import compute_and_keep, differences, stale_repositories
+from app.store.tables import Installation
 from app.stories.record import Recorded, admit, prepare, record
 from app.timetable import LISTENERS, stories
 from app.worker import Worker
@@ -100,9 +104,30 @@ class Stage:
                 LISTENERS[type(event)](event, self.world)
 
     def settle(self) -> None:
-        """Deliver what waits and do everything that is due."""
+        """Deliver what waits and do everything that is due.
+
+        Sums that were kept before must be marked by whatever changes them: those that count are what the books say.
+        """
+        self.roll_up()
         self.deliver()
         self.worker.drain()
+        assert self.differing() == []
+
+    def roll_up(self) -> None:
+        """Compute all sums that do not count any more."""
+        for account_id in self._accounts():
+            with self.world.db.reading() as session:
+                stale = stale_repositories(session, account_id, Month.of(self.now()), self.now())
+            if stale:
+                compute_and_keep(self.world.db, account_id, list(stale), self.now())
+
+    def differing(self) -> list[str]:
+        """Where sums that count are not what the books give."""
+        return [each for account in self._accounts() for each in differences(self.world.db, account, self.now())]
+
+    def _accounts(self) -> list[int]:
+        with self.world.db.reading() as session:
+            return list(session.exec(select(Installation.account_id)))
 
     def agent(
         self, repository: str = REPOSITORY, calls: int = 1, session: str = "", team: str = "platform", **event: Any

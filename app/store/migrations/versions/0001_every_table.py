@@ -194,6 +194,16 @@ TABLES = {
         account_id number, repository_id number | owner string, name string, default_branch string,
         visibility string, archived flag, has_issues flag, state string, updated_at_us number
     """,
+    "rollup": """
+        account_id number, month number, dimension string, repository_id number | sums text
+    """,
+    "rollup_mark": """
+        id string | account_id number, repository_id number
+    """,
+    "rollup_state": """
+        account_id number, repository_id number | stamp string, computed_by string, first_month number,
+        last_month number, has_pulls flag, linked text, holds_until_us number?, computed_at_us number, took_us number
+    """,
     "schedule": """
         name string | next_at_us number
     """,
@@ -249,6 +259,8 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_pull_head_sha", "pull_head", "account_id repository_id sha", {}),
     ("ix_record_account_id", "record", "account_id", {}),
     ("ix_record_workflow_job_id", "record", "workflow_job_id", {}),
+    ("ix_rollup_mark_account_id", "rollup_mark", "account_id", {}),
+    ("ix_rollup_repository", "rollup", "account_id repository_id", {}),
     ("ix_tie_pull", "tie", "account_id repository_id number", {}),
     ("ix_undelivered_due", "undelivered", "state due_at_us", {}),
     ("ix_used_token_expires_at_us", "used_token", "expires_at_us", {}),
