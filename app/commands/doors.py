@@ -107,6 +107,18 @@ def reprice(settings: Settings, options: argparse.Namespace) -> int:
     return price(settings, options)
 
 
+def rollups_rebuild(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.rollups import rebuild
+
+    return rebuild(settings, options)
+
+
+def rollups_check(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.rollups import check
+
+    return check(settings, options)
+
+
 def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from app.core.arithmetic import Line, dollars_per
+from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import NanoUsd
 from app.core.month import Month
@@ -23,7 +24,7 @@ from app.core.report.sums import Part, Sum, exact_text, sum_lines
 from app.core.report.words import evidence_text
 from app.store.accounts import installation_of, repositories_of
 from app.store.tables import AgentRun, Repository
-from app.store.walk import Known, LooseRun, PullInMonth
+from app.store.walk import LooseRun, PullInMonth
 from app.stories import walk
 from app.world import World
 

@@ -37,7 +37,13 @@ def _upkeep(command: Command) -> None:
     backfill.add_argument("--since", help="the first day, UTC, as 2026-10-01; default: 90 days, or since agents ran")
     waste = command("waste", doors.waste, "Show what workflows wasted in a month, as money with the arithmetic")
     waste.add_argument("--month", help="as 2026-10; default: the last one that is over")
-    for each in (summary, anew, survey, backfill, waste):
+    rollups = command("rollups", doors.rollups_check, "The sums that metrics are read from: check or rebuild them")
+    actions = rollups.add_subparsers(metavar="check|rebuild")
+    check = actions.add_parser("check", help="hold them against the books; exit code 1 where they differ")
+    check.set_defaults(run=doors.rollups_check)
+    rebuild = actions.add_parser("rebuild", help="compute all of them anew from the books")
+    rebuild.set_defaults(run=doors.rollups_rebuild)
+    for each in (summary, anew, survey, backfill, waste, rollups, check, rebuild):
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 

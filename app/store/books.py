@@ -12,6 +12,7 @@ from app.core.money import NanoUsd
 from app.core.month import Month
 from app.store.keys import new_key, us
 from app.store.raw import Raw
+from app.store.rollups import mark
 from app.store.tables import Balance
 
 ADD_ENTRY = Raw(
@@ -59,6 +60,8 @@ def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: s
     for row in rows:
         ADD_ENTRY.run(session, row)
         ADD_TO_BALANCE.run(session, row)
+    for repository_id in {run.repository_id, *(entry.place.repository_id or run.repository_id for entry in entries)}:
+        mark(session, run.account_id, repository_id)
 
 
 def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, NanoUsd], now: datetime) -> None:

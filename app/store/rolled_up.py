@@ -6,7 +6,7 @@ A month's metrics are the same whichever they are, which `differences` looks aft
 import hashlib
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,20 +16,31 @@ from sqlmodel import Session
 from app.core.combined import Row
 from app.core.config import Config, in_force
 from app.core.month import Month
+from app.core.month_sums import MonthSums
 from app.core.period import Period
 from app.core.scope_sums import RepositorySums, sums_of
 from app.core.shares import Dimension, Share
 from app.store.configs import config_of
 from app.store.database import Database
 from app.store.keys import instant, new_key, us
+from app.store.month_sums import month_sums
 from app.store.rollup_tables import RollupState
-from app.store.rollups import Standing, Standings, first_instant_us, keep, rows, standings
-from app.store.shares import SharesOf, read_shares
+from app.store.rollups import Standing, Standings, first_instant_us, keep, month_rows, rows, standings
+from app.store.shares import SharesOf, read_books
 
 if TYPE_CHECKING:
     from app.core.metrics import PullFate
 
 VERSION = 1  # goes up whenever the same books would give other sums
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A repository's sums, what is told of its months beside, and which others share agent runs with it."""
+
+    sums: RepositorySums
+    by_month: Mapping[Month, MonthSums]  # empty where not asked
+    linked: frozenset[int]
 
 
 def stale_repositories(session: Session, account_id: int, month: Month, now: datetime) -> dict[int, Standing | None]:
@@ -49,7 +60,7 @@ def compute_and_keep(db: Database, account_id: int, repository_ids: Sequence[int
         config = _config(session, account_id)
         known = standings(session, account_id)
         months = _months(session, account_id, repository_ids, now)
-        found = computed(session, account_id, config, repository_ids, months, list(Dimension), now)
+        found = computed(session, account_id, config, repository_ids, months, list(Dimension), now, with_months=True)
     took_us = round((time.monotonic() - began) * 1_000_000) // len(repository_ids)
     with db.transaction() as session:
         return sum(
@@ -58,6 +69,7 @@ def compute_and_keep(db: Database, account_id: int, repository_ids: Sequence[int
                 account_id,
                 repository_id,
                 each.sums,
+                each.by_month,
                 months,
                 _state(account_id, repository_id, each, computed_by(config), months, now, took_us),
                 known.of.get(repository_id),
@@ -75,12 +87,36 @@ def rows_of_month(
     stale = known.stale(computed_by(config), month, now)
     found = rows(session, account_id, month, dimension, known, without=stale)
     if stale:
-        fresh = computed(session, account_id, config, stale, [month], [dimension], now)
-        found += [
-            Row(repository_id, each.sums.merged[0], each.sums.has_pulls, each.sums.by_scope[0, dimension])
-            for repository_id, each in fresh.items()
-        ]
+        fresh = computed(session, account_id, config, stale, [month], [dimension], now, with_months=False)
+        found += [_row(repository_id, dimension, each) for repository_id, each in fresh.items()]
     return found
+
+
+def months_of(
+    session: Session, account_id: int, config: Config, month: Month, now: datetime
+) -> dict[int, tuple[Row, MonthSums]]:
+    """Every repository's sums of a month over all its agent runs, and what is told of it beside."""
+    known, whole = standings(session, account_id), Dimension.ORGANISATION
+    stale = known.stale(computed_by(config), month, now)
+    told = month_rows(session, account_id, month, known, without=stale)
+    found = {
+        row.repository_id: (row, told.get(row.repository_id, MonthSums()))
+        for row in rows(session, account_id, month, whole, known, without=stale)
+    }
+    if stale:
+        fresh = computed(session, account_id, config, stale, [month], [whole], now, with_months=True)
+        found |= {each: (_row(each, whole, own), own.by_month[month]) for each, own in fresh.items()}
+    return found
+
+
+def busy_in(session: Session, account_id: int, month: Month, now: datetime) -> dict[int, MonthSums]:
+    """The repositories with charges of a month, or in which agents were at work, in order, and what is told of each."""
+    found = months_of(session, account_id, _config(session, account_id), month, now)
+    return {each: sums for each, (_, sums) in sorted(found.items()) if sums.is_busy}
+
+
+def _row(repository_id: int, dimension: Dimension, own: Computed) -> Row:
+    return Row(repository_id, own.sums.merged[0], own.sums.has_pulls, own.sums.by_scope[0, dimension])
 
 
 def computed_by(config: Config) -> str:
@@ -88,14 +124,6 @@ def computed_by(config: Config) -> str:
     teams = [[team.name, team.repositories] for team in config.teams]
     told = json.dumps([VERSION, config.tracked_branches, teams])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A repository's sums, and which others share agent runs with it."""
-
-    sums: RepositorySums
-    linked: frozenset[int]
 
 
 def computed(
@@ -106,40 +134,38 @@ def computed(
     months: Sequence[Month],
     dimensions: Sequence[Dimension],
     now: datetime,
+    with_months: bool,
 ) -> dict[int, Computed]:
     """The sums of some repositories from the books; months without a gap."""
     periods = [Period.of(month) for month in months]
     by_model = Dimension.MODEL in dimensions
     asked = SharesOf(account_id, periods, config.tracks, config.names_a_team, by_model, repository_ids)
-    shares, pulls = read_shares(session, asked)
-    near, linked = _near(shares, repository_ids)
+    read = read_books(session, asked)
+    near = _near(read.shares, repository_ids)
     own: dict[int, list[PullFate]] = {each: [] for each in repository_ids}
-    for pull in pulls:
+    for pull in read.pulls:
         if pull.repository_id in own:
             own[pull.repository_id].append(pull)
+    told = month_sums(session, account_id, months, near, own, read.carried) if with_months else {}
     return {
-        each: Computed(sums_of(each, periods, dimensions, near[each], own[each], now), frozenset(linked[each]))
+        each: Computed(
+            sums_of(each, periods, dimensions, near[each], own[each], now),
+            told.get(each, {}),
+            frozenset(other for link in read.links if each in link for other in link) - {each},
+        )
         for each in repository_ids
     }
 
 
-def _near(
-    shares: Sequence[Share], repository_ids: Collection[int]
-) -> tuple[dict[int, list[Share]], dict[int, set[int]]]:
-    """The shares that concern each repository, and with which others it has an agent run in common."""
+def _near(shares: Sequence[Share], repository_ids: Collection[int]) -> dict[int, list[Share]]:
+    """The shares that concern each repository: of its agent runs, and of others' for its pulls."""
     near: dict[int, list[Share]] = {each: [] for each in repository_ids}
-    linked: dict[int, set[int]] = {each: set() for each in repository_ids}
     for share in shares:
-        home = share.repository_id
-        place = home if share.pull is None else share.pull.repository_id
-        if home in near:
-            near[home].append(share)
-        if place != home:
-            linked.get(home, set()).add(place)
-            if place in near:
-                near[place].append(share)
-                linked[place].add(home)
-    return near, linked
+        place = share.repository_id if share.pull is None else share.pull.repository_id
+        for each in {share.repository_id, place}:
+            if each in near:
+                near[each].append(share)
+    return near
 
 
 def _months(session: Session, account_id: int, repository_ids: Sequence[int], now: datetime) -> list[Month]:
@@ -202,10 +228,14 @@ def _differing(
     stale = known.stale(computed_by(config), standing.last, now)
     if repository_id in stale:
         return []
-    books = computed(session, account_id, config, [repository_id], months, list(Dimension), now)[repository_id]
+    books = computed(session, account_id, config, [repository_id], months, list(Dimension), now, True)[repository_id]
+    alone = Standings({repository_id: standing}, {})
     told = []
+    for month in months:
+        kept_month = month_rows(session, account_id, month, alone, ()).get(repository_id, MonthSums())
+        if kept_month != books.by_month[month]:
+            told.append(f"repository {repository_id}, {month}")
     for (number, dimension), by_scope in books.sums.by_scope.items():
-        alone = Standings({repository_id: standing}, {})
         [kept] = rows(session, account_id, months[number], dimension, alone, ())
         merged = books.sums.merged[number] if by_scope or dimension is Dimension.ORGANISATION else 0
         if _told(kept) != _told(Row(repository_id, merged, books.sums.has_pulls, by_scope)):

@@ -7,12 +7,12 @@ from app.store.columns import integer, key_integer, long_text
 
 
 class Rollup(SQLModel, table=True):
-    """A repository's sums in a month, of every scope of one dimension. Without a row there is nothing."""
+    """A repository's sums in a month, of every scope of one dimension. No row: nothing."""
 
     __table_args__ = (Index("ix_rollup_repository", "account_id", "repository_id"),)
     account_id: int = key_integer()
     month: int = key_integer()  # yyyymm
-    dimension: str = Field(primary_key=True)
+    dimension: str = Field(primary_key=True)  # Dimension; "month": what is told beside the metrics
     repository_id: int = key_integer()
     sums: str = long_text()  # JSON, see app/store/rollups.py
 

@@ -6,22 +6,29 @@ them from the books, in the snapshot in which it saw the mark, so metrics are ne
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlmodel import Session, col, delete, select
 
 from app.core.combined import Row
+from app.core.known import Known
 from app.core.month import Month
+from app.core.month_sums import DearPull, MonthSums
 from app.core.scope_sums import ByScope, RepositorySums, ScopeSums
 from app.core.shares import Dimension
 from app.store.keys import known_instant, new_key, us
-from app.store.raw import Raw, insert
+from app.store.raw import Raw
 from app.store.rollup_tables import Rollup, RollupMark, RollupState
 
 MARK = Raw("INSERT INTO rollup_mark (id, account_id, repository_id) VALUES (:id, :account_id, :repository_id)")
-ADD = insert("rollup", list(Rollup.model_fields), rest="")
+MONTH = "month"  # stands for a dimension: what is told of the month beside its metrics
+ADD = Raw(
+    "INSERT INTO rollup (account_id, month, dimension, repository_id, sums)"
+    " VALUES (:account_id, :month, :dimension, :repository_id, :sums)"
+)
 
 
 def mark(session: Session, account_id: int, repository_id: int) -> None:
@@ -101,11 +108,24 @@ def rows(
     ]
 
 
+def month_rows(
+    session: Session, account_id: int, month: Month, known: Standings, without: Collection[int]
+) -> dict[int, MonthSums]:
+    """What is told of a month beside its metrics, of the repositories of which something is told."""
+    asked = {"account_id": account_id, "month": int(month), "dimension": MONTH}
+    return {
+        repository_id: _month(json.loads(written))
+        for repository_id, written in session.connection().execute(ROWS, asked)
+        if repository_id in known.of and repository_id not in without and known.of[repository_id].first <= month
+    }
+
+
 def keep(
     session: Session,
     account_id: int,
     repository_id: int,
     sums: RepositorySums,
+    by_month: Mapping[Month, MonthSums],
     months: Sequence[Month],
     standing: RollupState,
     before: Standing | None,
@@ -116,17 +136,13 @@ def keep(
         return False
     session.exec(delete(Rollup).where(col(Rollup.account_id) == account_id, col(Rollup.repository_id) == repository_id))
     made = [
-        {
-            "account_id": account_id,
-            "month": int(months[number]),
-            "dimension": dimension.value,
-            "repository_id": repository_id,
-            "sums": _written(sums.merged[number], by_scope),
-        }
+        (months[number], dimension.value, _written(sums.merged[number], by_scope))
         for (number, dimension), by_scope in sums.by_scope.items()
         if by_scope or (dimension is Dimension.ORGANISATION and sums.merged[number])
     ]
-    ADD.run_all(session, made)
+    made += [(month, MONTH, json.dumps(asdict(own), separators=(",", ":"))) for month, own in by_month.items() if own]
+    key = {"account_id": account_id, "repository_id": repository_id}
+    ADD.run_all(session, [{**key, "month": int(of), "dimension": what, "sums": told} for of, what, told in made])
     _remove(session, list(marks))
     return True
 
@@ -168,6 +184,12 @@ def _row(repository_id: int, has_pulls: bool, written: str | None) -> Row:
     return Row(
         repository_id, read["merged"], has_pulls, {key: ScopeSums(*sums) for key, sums in read["scopes"].items()}
     )
+
+
+def _month(read: dict[str, Any]) -> MonthSums:
+    pulls = [DearPull(*each) for each in read.pop("dearest")]
+    tied, loose = (Known(**read.pop(name)) for name in ("tied", "loose"))
+    return MonthSums(**read, tied=tied, loose=loose, dearest=pulls)
 
 
 def _written(merged: int, by_scope: ByScope) -> str:

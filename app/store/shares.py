@@ -55,7 +55,26 @@ class SharesOf:
         return text(template.format(wanted=WANTED_OF)).bindparams(bindparam("repositories", expanding=True))
 
 
+@dataclass(frozen=True, slots=True)
+class BooksRead:
+    """Shares and pulls. `links`: where an agent ran, and another repository that has a pull of it.
+
+    `carried`: pulls that merged into another one's branch, each with that one's number.
+    """
+
+    shares: list[Share]
+    pulls: list[PullFate]
+    links: set[tuple[int, int]]
+    carried: dict[PullId, int]
+
+
 def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[PullFate]]:
+    """As `read_books`, without what only roll-ups need."""
+    found = read_books(session, asked)
+    return found.shares, found.pulls
+
+
+def read_books(session: Session, asked: SharesOf) -> BooksRead:
     """The shares that the figures of these periods are made of, and every pull of the account.
 
     They are those of agent runs that used something in the periods, and of what is tied to pulls that were not closed
@@ -74,7 +93,13 @@ def read_shares(session: Session, asked: SharesOf) -> tuple[list[Share], list[Pu
             for pull, by_model in books.places(run).items()
             for model, pieces in by_model.items()
         ]
-    return shares, fates
+    links = {(run.repository_id, place) for run in runs for place, _ in books.ties.get(run.id, ())}
+    return BooksRead(
+        shares,
+        fates,
+        {(home, place) for home, place in links if home != place},
+        {pull: fate.number for pull, fate in served.items() if fate.number != pull[1]},
+    )
 
 
 class _Run(NamedTuple):

@@ -12,74 +12,43 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, text
 from sqlmodel import Session, col, select
 
+from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
-from app.core.usage import Completeness
 from app.store.keys import us
 from app.store.tables import AgentRun, Balance, LedgerEntry, Pull, Tie
 
 WITHOUT_PULL = (Book.UNATTRIBUTED, Book.ABANDONED, Book.OVERHEAD)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """How far an agent run's cost is known, or that of several together."""
-
-    agent_runs: int = 0
-    incomplete: int = 0  # whose record is a lower bound, an estimate or missing
-    model_calls: int = 0
-    unpriced_calls: int = 0
-
-    @property
-    def cost_known(self) -> bool:
-        """Whether 0 would be an answer: something is priced, or there is nothing to price and nothing is missing."""
-        return self.unpriced_calls < self.model_calls or (not self.unpriced_calls and not self.incomplete)
-
-    @property
-    def complete(self) -> bool:
-        return not self.incomplete and not self.unpriced_calls
-
-    @classmethod
-    def of(cls, run: AgentRun) -> "Known":
-        incomplete = run.completeness != Completeness.COMPLETE
-        return cls(1, int(incomplete), run.model_calls, run.unpriced_calls)
-
-    def __add__(self, other: "Known") -> "Known":
-        return Known(
-            self.agent_runs + other.agent_runs,
-            self.incomplete + other.incomplete,
-            self.model_calls + other.model_calls,
-            self.unpriced_calls + other.unpriced_calls,
-        )
-
-
-def spend_by_repository(session: Session, account_id: int, month: Month) -> dict[int, dict[Book, NanoUsd]]:
-    """What a month's charges amount to in each repository and book."""
+def spend_of_repository(session: Session, account_id: int, repository_id: int, month: Month) -> dict[Book, NanoUsd]:
+    """What a repository's charges of a month amount to in each book."""
     query = (
-        select(Balance.repository_id, Balance.book, func.sum(Balance.amount_nano_usd))
-        .where(Balance.account_id == account_id, Balance.month == int(month), Balance.book != Book.USAGE.value)
-        .group_by(col(Balance.repository_id), Balance.book)
-        .order_by(col(Balance.repository_id))
+        select(Balance.book, func.sum(Balance.amount_nano_usd))
+        .where(Balance.account_id == account_id, Balance.repository_id == repository_id)
+        .where(Balance.month == int(month), Balance.book != Book.USAGE.value)
+        .group_by(Balance.book)
     )
-    found: dict[int, dict[Book, NanoUsd]] = defaultdict(dict)
-    for repository_id, book, amount in session.exec(query):
-        found[repository_id][Book(book)] = NanoUsd(int(amount))
-    return found
+    return {Book(book): NanoUsd(int(amount)) for book, amount in session.exec(query)}
 
 
-def known_of_month(session: Session, account_id: int, month: Month) -> dict[tuple[int, bool], Known]:
-    """How far the cost of a month's agent runs is known, by repository, and by whether a pull has them."""
-    bounds = {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
-    rows = session.connection().execute(KNOWN_OF_MONTH, bounds)
-    return {(repository_id, bool(tied)): Known(*map(int, counts)) for repository_id, tied, *counts in rows}
+def known_of_repository(session: Session, account_id: int, repository_id: int, month: Month) -> tuple[Known, Known]:
+    """How far the cost of a repository's agent runs of a month is known: of those that pulls have, and the others."""
+    bounds = {
+        "account_id": account_id, "repository_id": repository_id, "start": us(month.start), "end": us(month.end)
+    }  # fmt: skip
+    found = {bool(row[0]): Known(*map(int, row[1:])) for row in session.connection().execute(KNOWN, bounds)}
+    return found.get(True, Known()), found.get(False, Known())
 
 
-KNOWN_OF_MONTH = text("""
-    SELECT repository_id, CASE WHEN evidence = '' THEN 0 ELSE 1 END, COUNT(*),
+KNOWN = text("""
+    SELECT CASE WHEN evidence = '' THEN 0 ELSE 1 END, COUNT(*),
         SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END), SUM(model_calls), SUM(unpriced_calls)
-    FROM agent_run WHERE account_id = :account_id AND started_at_us < :end AND ended_at_us >= :start
-    GROUP BY 1, 2
+    FROM agent_run
+    WHERE account_id = :account_id AND repository_id = :repository_id AND started_at_us < :end
+        AND ended_at_us >= :start
+    GROUP BY 1
 """)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from app.core.exposition import Metric
 from app.core.month import Month
-from app.store.accounts import repository_of
+from app.store.accounts import repositories_of
 from app.store.operation import jobs_by_kind, limits
-from app.store.walk import Known, known_of_month, spend_by_repository
+from app.store.rolled_up import busy_in
 from app.world import World
 
 
@@ -49,13 +49,11 @@ def cost(world: World, account_id: int) -> list[Metric]:
     """What an account's present month costs by repository. A cost that nobody knows has no sample: it is not 0."""
     month = Month.of(world.now())
     with world.db.reading() as session:
-        spend = spend_by_repository(session, account_id, month)
-        known = known_of_month(session, account_id, month)
-        ids = sorted({*spend, *(repository_id for repository_id, _ in known)})
-        rows = {each: repository_of(session, account_id, each) for each in ids}
-    names = {each: f"{row.owner}/{row.name}" if row else f"({each})" for each, row in rows.items()}
-    of = {each: known.get((each, True), Known()) + known.get((each, False), Known()) for each in ids}
-    total = {each: sum(spend.get(each, {}).values()) for each in ids}
+        ids = busy_in(session, account_id, month, world.now())
+        known = {each.repository_id: f"{each.owner}/{each.name}" for each in repositories_of(session, account_id)}
+    names = {each: known.get(each, f"({each})") for each in ids}
+    of = {each: sums.tied + sums.loose for each, sums in ids.items()}
+    total = {each: sum(sums.books.values()) for each, sums in ids.items()}
     return [
         Metric(
             "mergemeter_cost_nano_usd", "gauge", "Contracted cost of the present month (UTC), an estimate",

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from app.core.known import Known
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.report.shares import Share, decimal_usd
@@ -13,7 +14,7 @@ from app.core.report.words import evidence_text
 from app.store.accounts import repository_of
 from app.store.keys import instant
 from app.store.tables import Repository
-from app.store.walk import Known, repository_ids, shares_of_month
+from app.store.walk import repository_ids, shares_of_month
 from app.world import World
 
 PAGE = 1_000

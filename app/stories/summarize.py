@@ -4,52 +4,44 @@ Nothing is booked here. The figures are read from the books, so making a summary
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from app.core.agent_accounts import AGENT_ACCOUNTS
+from app.core.combined import Row, combined, metrics_of_sums
 from app.core.config import Config, in_force
 from app.core.facts import PullState
 from app.core.ledger import Book
-from app.core.metrics import REVERT_WINDOW, PeriodCost, PullSpend, period_cost
+from app.core.metrics import REVERT_WINDOW, PeriodCost
 from app.core.money import NanoUsd
 from app.core.month import Month
+from app.core.month_sums import DEAREST, MonthSums
 from app.core.outcomes import Refused
 from app.core.period import Period
 from app.core.report.marker import Kind, marker
 from app.core.report.summary import summary, title
 from app.core.report.values import MonthFigures, MonthReport, PullInMonth, RepositoryMonth, SilentWorkflow
-from app.core.scope_metrics import measure
+from app.core.scope_sums import ScopeSums
+from app.core.shares import Dimension
 from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
 from app.store.configs import config_of, problems_of
-from app.store.costs import (
-    RunsOfMonth,
-    UsageOfMonth,
-    UsageOfPull,
-    balances_by_repository,
-    price_lists,
-    pull_spends,
-    runs_of_month,
-    usage_of_month,
-    usage_of_pulls,
-)
+from app.store.costs import usage_of_pulls
 from app.store.effects import effect_of, fingerprint, write_effect
+from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job
-from app.store.shares import SharesOf, read_shares
+from app.store.rolled_up import months_of
 from app.store.surveys import surveys_of_month
-from app.store.tables import Effect, Pull, Repository
+from app.store.tables import Effect, Repository
 from app.store.told_runs import NO_REPOSITORY
 from app.world import World
 
 LABEL = "mergemeter"
-DEAREST = 10
-NO_USAGE = UsageOfMonth(0, 0, (), Tokens())
-NO_RUNS = RunsOfMonth(0, 0, 0, {})
+NOTHING = (Row(0), MonthSums())
 log = logging.getLogger(__name__)
 
 
@@ -58,10 +50,8 @@ class RepositoryBooks:
     """One repository's month, before it is told."""
 
     repository: Repository
-    pulls: list[tuple[Pull, PullSpend]]
-    loose: dict[Book, dict[Month, NanoUsd]]
-    usage: UsageOfMonth
-    runs: RunsOfMonth
+    cost: PeriodCost
+    sums: MonthSums
     untagged: int
 
 
@@ -133,28 +123,25 @@ def _keep(world: World, effect: Effect, state: str, note: str) -> None:
 
 def month_report(world: World, account_id: int, month: Month, public_issue: bool) -> MonthReport:
     """The month of an account as its summary tells it."""
+    now = world.now()
     with world.db.reading() as session:
         version = config_of(session, account_id)
         config = in_force(version.good_text, version.public)
         installation = installation_of(session, account_id)
-        books = _books(session, account_id, month, config)
-        usage = usage_of_pulls(session, account_id)
-        lists = price_lists(session, account_id)
+        found = months_of(session, account_id, config, month, now)
+        books = _books(session, account_id, config, found, Period.of(month), now)
         surveys = surveys_of_month(session, account_id, month)
-        period = Period.of(month)
-        shares, pulls = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team))
-    told = [each for each in books if _worth_telling(each, month)]
-    total = period_cost(
-        Period.of(month), [spend for each in books for _, spend in each.pulls], _loose(books), world.now()
-    )
-    surveyed = [each for found in surveys.values() for each in found]
+        told = [each for each in books if _worth_telling(each)]
+        dearest = _dearest(session, account_id, told)
+    total = combined(Dimension.ORGANISATION, Period.of(month), [row for row, _ in found.values()], now)[""]
+    surveyed = [each for found_there in surveys.values() for each in found_there]
     return MonthReport(
         account=installation.account_login if installation else "",
         month=month,
-        repositories=tuple(_repository_month(each, month, world) for each in told),
-        total=_figures(total, books, month),
-        dearest=tuple(_dearest(told, month, usage)),
-        price_lists=lists,
+        repositories=tuple(_repository_month(each) for each in told),
+        total=_figures(total.cost, books),
+        dearest=dearest,
+        price_lists=tuple(sorted({name for each in books for name in each.sums.price_lists})),
         money=config.shows_money(public_issue),
         public_issue=public_issue,
         discounted=bool(config.discounts),
@@ -166,37 +153,32 @@ def month_report(world: World, account_id: int, month: Month, public_issue: bool
         recorded_workflows=sum(each.is_recorded for each in surveyed),
         silent_workflows=_silent([each.repository for each in books], surveys),
         unknown_workflows=sum(each.is_unknown for each in surveyed),
-        metrics=measure(period, shares, pulls, world.now()),
+        metrics=total,
     )
 
 
-def _books(session: Session, account_id: int, month: Month, config: Config) -> list[RepositoryBooks]:
-    balances = balances_by_repository(session, account_id)
-    usage = usage_of_month(session, account_id, month)
-    runs = runs_of_month(session, account_id, month)
-    found = []
+def _books(
+    session: Session,
+    account_id: int,
+    config: Config,
+    found: Mapping[int, tuple[Row, MonthSums]],
+    period: Period,
+    now: datetime,
+) -> list[RepositoryBooks]:
+    """Every repository's month, by name; those of which no event has told yet last."""
     known = repositories_of(session, account_id)
-    nameless = {*balances, *usage, *runs} - {each.repository_id for each in known}
+    nameless = {each for each, (row, sums) in found.items() if row.scopes or sums}
+    nameless -= {each.repository_id for each in known}
     known += [_nameless(account_id, repository_id) for repository_id in sorted(nameless)]
-    for repository in known:
-        own = balances.get(repository.repository_id, {})
-        loose: dict[Book, dict[Month, NanoUsd]] = {Book.UNATTRIBUTED: {}, Book.ABANDONED: {}, Book.OVERHEAD: {}}
-        for (book, _, of), amount in own.items():
-            if book in loose:
-                loose[book][of] = amount
-        pulls = pull_spends(session, repository, own, config.tracks)
-        started = runs.get(repository.repository_id, NO_RUNS)
-        found.append(
-            RepositoryBooks(
-                repository,
-                pulls,
-                loose,
-                usage.get(repository.repository_id, NO_USAGE),
-                started,
-                _untagged(started, repository.name, config),
-            )
-        )
-    return found
+    return [_one(each, config, *found.get(each.repository_id, NOTHING), period, now) for each in known]
+
+
+def _one(
+    repository: Repository, config: Config, row: Row, sums: MonthSums, period: Period, now: datetime
+) -> RepositoryBooks:
+    cost = metrics_of_sums(period, row.scopes.get("", ScopeSums()), row.merged, now).cost
+    untagged = sum(number for tag, number in sums.by_team.items() if not config.names_a_team(tag, repository.name))
+    return RepositoryBooks(repository, cost, sums, untagged)
 
 
 def _nameless(account_id: int, repository_id: int) -> Repository:
@@ -207,10 +189,6 @@ def _nameless(account_id: int, repository_id: int) -> Repository:
         account_id=account_id, repository_id=repository_id, owner="", name=name, default_branch="",
         visibility=visibility, updated_at_us=0,
     )  # fmt: skip
-
-
-def _untagged(runs: RunsOfMonth, repository: str, config: Config) -> int:
-    return sum(number for tag, number in runs.by_team.items() if not config.names_a_team(tag, repository))
 
 
 def _silent(
@@ -225,33 +203,23 @@ def _silent(
     return tuple(sorted(found, key=lambda each: (-each.runs, each.repository, each.path)))
 
 
-def _loose(books: Iterable[RepositoryBooks]) -> dict[datetime, NanoUsd]:
-    total: dict[datetime, NanoUsd] = {}
-    for each in books:
-        for by_month in each.loose.values():
-            for month, amount in by_month.items():
-                total[month.start] = NanoUsd(total.get(month.start, 0) + amount)
-    return total
+def _worth_telling(each: RepositoryBooks) -> bool:
+    """A repository where agents ran, or whose agents' pulls were closed, in the month."""
+    return bool(each.sums.agent_runs or each.sums.model_calls or each.sums.agent_pulls_closed)
 
 
-def _worth_telling(each: RepositoryBooks, month: Month) -> bool:
-    """A repository where agents ran, or whose agents' pulls merged, in the month."""
-    closed = any(spend.agent_runs and spend.closed_at in month for _, spend in each.pulls)
-    return bool(each.runs.agent_runs or each.usage.model_calls or closed)
-
-
-def _repository_month(each: RepositoryBooks, month: Month, world: World) -> RepositoryMonth:
-    cost = period_cost(Period.of(month), [spend for _, spend in each.pulls], _loose([each]), world.now())
+def _repository_month(each: RepositoryBooks) -> RepositoryMonth:
     public = each.repository.visibility == "public"
-    figures = _figures(cost, [each], month)
-    return RepositoryMonth(each.repository.name, public, figures, each.repository.repository_id)
+    return RepositoryMonth(each.repository.name, public, _figures(each.cost, [each]), each.repository.repository_id)
 
 
-def _figures(cost: PeriodCost, books: list[RepositoryBooks], month: Month) -> MonthFigures:
+def _figures(cost: PeriodCost, books: list[RepositoryBooks]) -> MonthFigures:
+    sums = [each.sums for each in books]
+    unrecorded = [author for each in sums for author in each.unrecorded]
+
     def in_month(book: Book) -> NanoUsd:
-        return NanoUsd(sum(each.loose[book].get(month, 0) for each in books))
+        return NanoUsd(sum(each.books.get(book.value, 0) for each in sums))
 
-    unrecorded = _unrecorded(books, month)
     return MonthFigures(
         spend=cost.cost,
         released=cost.released,
@@ -264,67 +232,43 @@ def _figures(cost: PeriodCost, books: list[RepositoryBooks], month: Month) -> Mo
         survived=cost.survived,
         unattributed=in_month(Book.UNATTRIBUTED),
         abandoned=in_month(Book.ABANDONED),
-        agent_runs=sum(each.runs.agent_runs for each in books),
-        incomplete_agent_runs=sum(each.runs.incomplete for each in books),
-        model_calls=sum(each.usage.model_calls for each in books),
-        unpriced_calls=sum(each.usage.unpriced_calls for each in books),
-        tokens=sum((each.usage.tokens for each in books), Tokens()),
-        unpriced_models=tuple(sorted({model for each in books for model in each.usage.unpriced_models})),
-        unattributed_agent_runs=sum(each.runs.unattributed for each in books),
+        agent_runs=sum(each.agent_runs for each in sums),
+        incomplete_agent_runs=sum(each.incomplete for each in sums),
+        model_calls=sum(each.model_calls for each in sums),
+        unpriced_calls=sum(each.unpriced_calls for each in sums),
+        tokens=sum((Tokens(*each.tokens) for each in sums), Tokens()),
+        unpriced_models=tuple(sorted({model for each in sums for model in each.unpriced_models})),
+        unattributed_agent_runs=sum(each.unattributed for each in sums),
         untagged_agent_runs=sum(each.untagged for each in books),
         unrecorded_agent_pulls=len(unrecorded),
-        unrecorded_agents=tuple(sorted({AGENT_ACCOUNTS[pull.author_id] for pull in unrecorded})),
-        told_agent_runs=sum(each.runs.told for each in books),
-        told_cost=NanoUsd(sum(each.usage.told_cost for each in books)),
+        unrecorded_agents=tuple(sorted({AGENT_ACCOUNTS[author] for author in unrecorded})),
+        told_agent_runs=sum(each.told for each in sums),
+        told_cost=NanoUsd(sum(each.told_cost for each in sums)),
     )
 
 
-def _unrecorded(books: list[RepositoryBooks], month: Month) -> list[Pull]:
-    """Pulls that an agent opened under its own account, that merged in the month, and of which there is no record."""
-    return [
-        pull
-        for each in books
-        for pull, spend in each.pulls
-        if pull.author_id in AGENT_ACCOUNTS and not spend.agent_runs and spend.tracked and spend.merged_at in month
-    ]
-
-
-def _usage_with(
-    usage: Mapping[tuple[int, int], UsageOfPull], repository_id: int, numbers: Iterable[int]
-) -> UsageOfPull:
-    """What the agent runs of a pull and of those that it carries used together."""
-    found = [usage[key] for number in numbers if (key := (repository_id, number)) in usage]
-    return UsageOfPull(
-        sum((each.tokens for each in found), Tokens()),
-        sum(each.doubtful for each in found),
-        sum(each.priced_calls for each in found),
-    )
-
-
-def _dearest(
-    books: list[RepositoryBooks], month: Month, usage: dict[tuple[int, int], UsageOfPull]
-) -> list[PullInMonth]:
+def _dearest(session: Session, account_id: int, books: list[RepositoryBooks]) -> tuple[PullInMonth, ...]:
     """The pulls that were closed or spent on in the month, the dearest first by lifetime cost."""
-    found = [
-        (each.repository, pull, spend)
-        for each in books
-        for pull, spend in each.pulls
-        if spend.agent_runs and (spend.closed_at in month or month.start in spend.spent)
-    ]
-    found.sort(key=lambda item: (-item[2].lifetime, item[0].name, item[1].number))
-    return [
-        PullInMonth(
-            repository=repository.name,
-            public=repository.visibility == "public",
-            number=pull.number,
-            title=pull.title,
-            state=PullState(pull.state),
-            agent_runs=spend.agent_runs,
-            cost=spend.lifetime,
-            cost_known=used.priced_calls > 0 or not used.doubtful,
-            cost_complete=not used.doubtful,
-            tokens=used.tokens,
+    found = [(each.repository, pull) for each in books for pull in each.sums.dearest]
+    found.sort(key=lambda item: (-item[1].lifetime, item[0].name, item[1].number))
+    told = []
+    for repository, dear in found[:DEAREST]:
+        pull = pull_of(session, PullKey(account_id, repository.repository_id, dear.number))
+        if pull is None:
+            continue
+        used = usage_of_pulls(session, account_id, repository.repository_id, [dear.number, *dear.carries])
+        told.append(
+            PullInMonth(
+                repository=repository.name,
+                public=repository.visibility == "public",
+                number=pull.number,
+                title=pull.title,
+                state=PullState(pull.state),
+                agent_runs=dear.agent_runs,
+                cost=NanoUsd(dear.lifetime),
+                cost_known=used.priced_calls > 0 or not used.doubtful,
+                cost_complete=not used.doubtful,
+                tokens=used.tokens,
+            )
         )
-        for repository, pull, spend in found[:DEAREST]
-        if (used := _usage_with(usage, repository.repository_id, (pull.number, *spend.carries)))
-    ]
+    return tuple(told)

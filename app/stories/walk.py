@@ -4,7 +4,7 @@ Nothing is computed here but sums and the arithmetic of single calls, and nothin
 has is not there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -12,30 +12,31 @@ from sqlmodel import Session
 from app.core.arithmetic import Arithmetic, arithmetic_of
 from app.core.config import in_force
 from app.core.facts import AgentRunKey
+from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
 from app.core.repricing import KeptCall
-from app.store.accounts import repository_of
+from app.store.accounts import repositories_of, repository_of
 from app.store.books import holding
 from app.store.configs import config_of
 from app.store.corrections import calls_behind
 from app.store.costs import Behind, TiedRun, open_jobs_on_pull, tied_runs, ties_naming
 from app.store.pulls import PullKey, pull_of
+from app.store.rolled_up import busy_in
 from app.store.tables import AgentRun, Pull, Repository, Tie, WorkflowJob
 from app.store.walk import (
-    Known,
     LooseRun,
     PullInMonth,
     agent_run_of,
     amounts_of_pulls,
-    known_of_month,
     known_of_pulls,
+    known_of_repository,
     pulls_of_month,
     repository_ids,
     runs_without_pull,
     shares_of_pull,
-    spend_by_repository,
+    spend_of_repository,
     ties_of,
 )
 from app.world import World
@@ -125,21 +126,18 @@ class CallStep:
 def month_step(world: World, account_id: int, month: Month) -> list[RepositoryStep]:
     """What a month's charges amount to in each repository that has any, or where agents ran."""
     with world.db.reading() as session:
-        spend = spend_by_repository(session, account_id, month)
-        known = known_of_month(session, account_id, month)
-        ids = sorted({*spend, *(repository_id for repository_id, _ in known)})
-        return [_repository(session, account_id, each, spend.get(each, {}), known) for each in ids]
-
-
-def _repository(
-    session: Session,
-    account_id: int,
-    repository_id: int,
-    books: dict[Book, NanoUsd],
-    known: Mapping[tuple[int, bool], Known],
-) -> RepositoryStep:
-    tied, loose = (known.get((repository_id, each), NOBODY) for each in (True, False))
-    return RepositoryStep(repository_id, repository_of(session, account_id, repository_id), books, tied, loose)
+        found = busy_in(session, account_id, month, world.now())
+        rows = {each.repository_id: each for each in repositories_of(session, account_id)}
+    return [
+        RepositoryStep(
+            each,
+            rows.get(each),
+            {Book(book): NanoUsd(amount) for book, amount in sums.books.items()},
+            sums.tied,
+            sums.loose,
+        )
+        for each, sums in found.items()
+    ]
 
 
 def repositories(world: World, account_id: int, after: int, most: int) -> list[RepositoryStep]:
@@ -154,8 +152,9 @@ def repository_step(world: World, account_id: int, repository_id: int, month: Mo
     with world.db.reading() as session:
         if repository_ids(session, account_id, repository_id - 1, 1) != [repository_id]:
             return None
-        books = spend_by_repository(session, account_id, month).get(repository_id, {})
-        return _repository(session, account_id, repository_id, books, known_of_month(session, account_id, month))
+        books = spend_of_repository(session, account_id, repository_id, month)
+        tied, loose = known_of_repository(session, account_id, repository_id, month)
+        return RepositoryStep(repository_id, repository_of(session, account_id, repository_id), books, tied, loose)
 
 
 def pulls(world: World, account_id: int, repository_id: int, month: Month, after: int, most: int) -> list[PullInMonth]:

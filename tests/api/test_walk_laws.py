@@ -22,6 +22,7 @@ from app.core.report.shares import csv_lines
 from app.store.books import holding, post, post_usage
 from app.store.database import Database
 from app.store.keys import instant, new_key, us
+from app.store.rollups import mark
 from app.store.tables import AgentRun, Installation, ModelCallRow, Pull, Repository, Tie, WorkflowJob
 from app.stories import walk
 from app.stories.shares import shares
@@ -104,6 +105,7 @@ def enter(session: Session, run: Run) -> None:
     by_month: dict[Month, NanoUsd] = {}
     for call in run.calls:
         by_month[call.month] = NanoUsd(by_month.get(call.month, 0) + (call.cost or 0))
+    mark(session, run.account_id, run.repository_id)
     post_usage(session, key, by_month, NOW)
     post(session, key, moves(holding(session, key), run.places), "", NOW)
 

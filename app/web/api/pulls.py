@@ -1,7 +1,7 @@
 """`GET /v1/pulls/{repository_id}/{number}`: what a pull cost over its life, and which agent runs that is made of."""
 
+from app.core.known import Known
 from app.store.costs import Behind
-from app.store.walk import Known
 from app.stories import walk
 from app.web.api import shapes
 from app.web.api.door import Asked, Operation, page

@@ -1,10 +1,11 @@
 """`GET /v1/repositories`, and what a repository's month is made of: pulls, and agent runs without one."""
 
+from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.store.tables import Pull
-from app.store.walk import Known, LooseRun, PullInMonth
+from app.store.walk import LooseRun, PullInMonth
 from app.stories import walk
 from app.web.api import shapes
 from app.web.api.door import Asked, Operation, page

@@ -3,9 +3,9 @@
 import json
 
 from app.core.arithmetic import Arithmetic, Line, nano_usd_each
+from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import NanoUsd
-from app.store.walk import Known
 from app.stories import walk
 from app.web.api import shapes
 from app.web.api.door import Asked, Operation, page

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from app.core.known import Known
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.report.shares import decimal_usd
@@ -15,7 +16,6 @@ from app.core.report.words import evidence_text
 from app.core.usage import Tokens
 from app.store.keys import instant
 from app.store.tables import AgentRun, Repository, Tie
-from app.store.walk import Known
 
 Json = dict[str, Any]
 NO_REPOSITORY = 0
