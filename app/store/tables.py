@@ -170,6 +170,9 @@ class WorkflowJob(SQLModel, table=True):
     matrix: str = ""  # claimed
     pull_number: int | None = integer(default=None, nullable=True)  # claimed: the pull that the event names
     issue_number: int | None = integer(default=None, nullable=True)  # claimed: the issue that the event names
+    named_read: int | None = integer(
+        default=None, nullable=True
+    )  # readings of pulls that were asked for its logs' word
     commits_made: str = long_text("[]")  # claimed, JSON list of shas
     started_at_us: int = integer()  # claimed
     run_head_sha: str | None = None

@@ -85,21 +85,31 @@ def place(job: Job, world: World) -> None:
     if workflow_job is None or workflow_job.account_id != account_id:
         return
     workflow_job = _with_run_record(world, workflow_job)
-    with world.db.reading() as session:
-        named = [PullKey(account_id, workflow_job.repository_id, each) for each in _named(session, workflow_job)]
-        unknown = [key for key in named if pull_of(session, key) is None]
-    if unknown:
-        with world.db.transaction() as session:
-            for key in unknown:
-                ask_to_read(world, session, key)
+    _ask_for_named(world, workflow_job)
     settle(world, account_id, [job_id])
 
 
-def _named(session: Session, job: WorkflowJob) -> list[int]:
-    """The pulls that a job names by its token, its event and its agents' logs, the surest first."""
+def _ask_for_named(world: World, job: WorkflowJob) -> None:
+    """Have the pulls read that a job names and that are not known: by its token or event, and by its agents' logs.
+
+    Of what logs name only so many in all: they can name what is not there, and each reading is a request.
+    """
     sure = signed_pull(job.ref) or job.pull_number
-    linked = named_in_jobs(session, job.account_id, [job.id]).get(job.id, set())
-    return ([sure] if sure else []) + sorted(linked - {sure})[:MOST_NAMED]
+    with world.db.reading() as session:
+        linked = named_in_jobs(session, job.account_id, [job.id]).get(job.id, set()) - {sure}
+        left = max(0, MOST_NAMED - (job.named_read or 0))
+        logged = _unknown(session, job, sorted(linked)[:MOST_NAMED])[:left]
+        wanted = _unknown(session, job, [sure] if sure else []) + logged
+    if wanted:
+        with world.db.transaction() as session:
+            session.get_one(WorkflowJob, job.id).named_read = (job.named_read or 0) + len(logged)
+            for key in wanted:
+                ask_to_read(world, session, key)
+
+
+def _unknown(session: Session, job: WorkflowJob, numbers: Sequence[int]) -> list[PullKey]:
+    keys = [PullKey(job.account_id, job.repository_id, number) for number in numbers]
+    return [key for key in keys if pull_of(session, key) is None]
 
 
 def read(job: Job, world: World) -> None:

@@ -173,3 +173,15 @@ def test_two_opened_pulls_that_calls_name_are_parted_by_them(stage: Stage) -> No
     assert stage.books() == {
         ("usage", 0): -4 * CALL_NANO_USD, ("pull", first): CALL_NANO_USD, ("pull", second): 3 * CALL_NANO_USD,
     }  # fmt: skip
+
+
+def test_pulls_that_are_not_there_cost_a_job_so_many_requests_and_no_more(stage: Stage) -> None:
+    stage.install()
+    run = stage.gh.start_workflow_run(REPOSITORY, "schedule", path=PATH)
+    before = len(stage.gh.requests)
+    for record in range(5):
+        pulls = [1_000 - 20 * record - n for n in range(20)]
+        stage.report(run, 1, f"session {record}", pulls=pulls)
+        stage.settle()
+    asked = [path for _, path, _ in stage.gh.requests[before:] if "/pulls/" in path]
+    assert len(asked) == 20

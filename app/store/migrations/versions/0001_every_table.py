@@ -230,8 +230,8 @@ TABLES = {
         job_key string, check_run_id number?, event_name string, ref string, head_ref string, base_ref string,
         actor_id number, workflow string, workflow_ref string, job_workflow_ref string,
         repository_properties text, job_name string, matrix string, pull_number number?, issue_number number?,
-        commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
-        run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
+        named_read number?, commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?,
+        run_event string?, run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
         run_state string, run_conclusion string?, run_ended_at_us number?, state string, opened_at_us number,
         closed_at_us number?
     """,
