@@ -1,6 +1,7 @@
 """`python -m app rollups`: the sums that a month's metrics are read from, made anew or held against the books."""
 
 import argparse
+import gc
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -74,8 +75,10 @@ def _parts(repository_ids: list[int]) -> Iterator[list[int]]:
 
 
 def _rebuild(url: str, account_id: int, repository_ids: list[int], now: datetime) -> int:
+    gc.disable()  # it would look at a hundred thousand shares again and again, of which none is garbage yet
     db = Database(url, pool_size=1)
     try:
         return compute_and_keep(db, account_id, repository_ids, now)
     finally:
         db.close()
+        gc.collect()

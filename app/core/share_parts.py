@@ -44,7 +44,8 @@ def pieces_by_model(
     months = [Month.of(grain.at) for grain in grains]
     for month, amount in by_month.items():
         where = [n for n, grain in enumerate(grains) if months[n] == month] or list(range(len(grains)))
-        parts = share(amount, [grains[n].cost for n in where])
+        weights = [grains[n].cost for n in where]
+        parts = weights if sum(weights) == amount else share(amount, weights)
         for n, part in zip(where, parts, strict=True):
             costs[n] = NanoUsd(costs[n] + part)
     return _grouped(

@@ -38,7 +38,6 @@ def month_sums(
     _add_books(asked, found)
     _add_runs(asked, found)
     _add_calls(asked, found)
-    _add_known(asked, found)
     authors = {(row.repository_id, row.number): row.author_id for row in asked.rows(AGENTS_PULLS)}
     for repository_id, by_month in found.items():
         own = {number: last for (here, number), last in carried.items() if here == repository_id}
@@ -90,22 +89,32 @@ def _add_books(asked: _Asked, found: Mapping[int, ByMonth]) -> None:
 
 
 def _add_runs(asked: _Asked, found: Mapping[int, ByMonth]) -> None:
-    """Agent runs where they began; what they used too, unless they went on into another day: then calls tell."""
-    lists: dict[int, set[str]] = defaultdict(set)
+    """Agent runs where they began; what they used too, unless they went on into another day: then calls tell.
+
+    How well their costs are known counts in every month in which they were at work.
+    """
     for row in asked.rows(RUNS):
-        month = asked.month(row.day)
-        if month is None:
-            continue
-        sums = found[row.repository_id][month]
-        sums.agent_runs += row.runs
-        sums.incomplete += int(row.incomplete)
-        sums.unattributed += int(row.unattributed)
-        sums.told += int(row.told)
-        sums.by_team[row.team] = sums.by_team.get(row.team, 0) + row.runs
-        lists[id(sums)].add(row.price_list)
-        sums.price_lists = sorted(lists[id(sums)])
-        if row.whole:
-            _add_usage(sums, row)
+        by_month, month = found[row.repository_id], asked.month(row.day)
+        if month is not None:
+            _add_begun(by_month[month], row)
+            if row.day == row.last:
+                _add_usage(by_month[month], row)
+        known = Known(row.runs, int(row.incomplete), int(row.calls), int(row.unpriced))
+        at, end = Month.of(_day(row.day)), Month.of(_day(row.last))
+        while at <= end:
+            if (sums := by_month.get(at)) is not None:
+                sums.tied, sums.loose = (sums.tied + known, sums.loose) if row.tied else (sums.tied, sums.loose + known)
+            at = at.next
+
+
+def _add_begun(sums: MonthSums, row: Row[Any]) -> None:
+    sums.agent_runs += row.runs
+    sums.incomplete += int(row.incomplete)
+    sums.unattributed += 0 if row.tied else row.runs
+    sums.told += int(row.told)
+    sums.by_team[row.team] = sums.by_team.get(row.team, 0) + row.runs
+    if row.price_list not in sums.price_lists:
+        sums.price_lists = sorted([*sums.price_lists, row.price_list])
 
 
 def _add_calls(asked: _Asked, found: Mapping[int, ByMonth]) -> None:
@@ -127,17 +136,6 @@ def _add_usage(sums: MonthSums, row: Row[Any]) -> None:
     sums.tokens = [own + int(more) for own, more in zip(sums.tokens, tuple(row)[-7:], strict=True)]
 
 
-def _add_known(asked: _Asked, found: Mapping[int, ByMonth]) -> None:
-    """How well costs are known, of agent runs in every month in which they were at work."""
-    for row in asked.rows(KNOWN):
-        month, end = Month.of(_day(row.first)), Month.of(_day(row.last))
-        known = Known(*map(int, tuple(row)[-4:]))
-        while month <= end:
-            if (sums := found[row.repository_id].get(month)) is not None:
-                sums.tied, sums.loose = (sums.tied + known, sums.loose) if row.tied else (sums.tied, sums.loose + known)
-            month = month.next
-
-
 def _day(day: int) -> datetime:
     return instant(day * DAY_US)
 
@@ -149,19 +147,18 @@ BOOKS = """
     GROUP BY repository_id, book, month
 """
 RUNS = """
-    SELECT repository_id, started_at_us / 86400000000 AS day, team, price_list,
-           CASE WHEN started_at_us / 86400000000 = ended_at_us / 86400000000 THEN 1 ELSE 0 END AS whole,
+    SELECT repository_id, started_at_us / 86400000000 AS day, ended_at_us / 86400000000 AS last, team, price_list,
+           CASE WHEN evidence = '' THEN 0 ELSE 1 END AS tied,
            COUNT(*) AS runs, SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END) AS incomplete,
-           SUM(CASE WHEN evidence = '' THEN 1 ELSE 0 END) AS unattributed,
            SUM(CASE WHEN provenance = 'token' THEN 1 ELSE 0 END) AS told,
            SUM(model_calls) AS calls, SUM(unpriced_calls) AS unpriced,
            SUM(CASE WHEN provenance = 'token' THEN cost_nano_usd ELSE 0 END) AS told_cost,
            SUM(input_tokens), SUM(cache_read_tokens), SUM(cache_write_5m_tokens), SUM(cache_write_1h_tokens),
            SUM(cache_write_other_tokens), SUM(output_tokens), SUM(reasoning_tokens)
     FROM agent_run
-    WHERE account_id = :account_id AND repository_id IN :repositories AND started_at_us >= :start
-        AND started_at_us < :end
-    GROUP BY 1, 2, 3, 4, 5
+    WHERE account_id = :account_id AND repository_id IN :repositories AND started_at_us < :end
+        AND ended_at_us >= :start
+    GROUP BY 1, 2, 3, 4, 5, 6
 """
 # Of agent runs that went on into another day: a month may have ended in between.
 CALLS = """
@@ -184,15 +181,6 @@ UNPRICED = """
     WHERE agent_run.account_id = :account_id AND agent_run.repository_id IN :repositories
         AND agent_run.started_at_us < :end AND agent_run.ended_at_us >= :start AND agent_run.unpriced_calls > 0
         AND model_call.cost_nano_usd IS NULL
-"""
-KNOWN = """
-    SELECT repository_id, started_at_us / 86400000000 AS first, ended_at_us / 86400000000 AS last,
-           CASE WHEN evidence = '' THEN 0 ELSE 1 END AS tied, COUNT(*),
-           SUM(CASE WHEN completeness <> 'complete' THEN 1 ELSE 0 END), SUM(model_calls), SUM(unpriced_calls)
-    FROM agent_run
-    WHERE account_id = :account_id AND repository_id IN :repositories AND started_at_us < :end
-        AND ended_at_us >= :start
-    GROUP BY 1, 2, 3, 4
 """
 AGENTS_PULLS = """
     SELECT repository_id, number, author_id FROM pull

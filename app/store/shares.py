@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, TextClause, bindparam, text
+from sqlalchemy import Row, bindparam, text
 from sqlmodel import Session
 
 from app.core.ledger import Book
@@ -42,18 +42,6 @@ class SharesOf:
     by_model: bool = False
     repositories: Collection[int] | None = None
 
-    @property
-    def bounds(self) -> dict[str, Any]:
-        start, end = min(each.start for each in self.periods), max(each.end for each in self.periods)
-        bounds = {"account_id": self.account_id, "start": us(start), "end": us(end), "skew": CLOCK_SKEW_US}
-        return bounds if self.repositories is None else bounds | {"repositories": sorted(self.repositories)}
-
-    def statement(self, template: str) -> TextClause:
-        """The statement for all repositories, or for those that are asked: `{wanted}` are their agent runs."""
-        if self.repositories is None:
-            return text(template.format(wanted=WANTED))
-        return text(template.format(wanted=WANTED_OF)).bindparams(bindparam("repositories", expanding=True))
-
 
 @dataclass(frozen=True, slots=True)
 class BooksRead:
@@ -81,8 +69,14 @@ def read_books(session: Session, asked: SharesOf) -> BooksRead:
     when the periods began: lifetime costs reach back.
     """
     names = repository_names(session, asked.account_id)
-    books = _Books(_amounts(session, asked), _ties(session, asked), _grains(session, asked))
-    runs = [_Run(*row) for row in session.connection().execute(asked.statement(RUNS), asked.bounds)]
+    books, runs = _Books({}, {}, {}), []
+    ids = _wanted(session, asked)
+    for done in range(0, len(ids), RUNS_AT_ONCE):
+        some = _Some(session, asked, ids[done : done + RUNS_AT_ONCE])
+        books.amounts |= _amounts(some)
+        books.ties |= _ties(some)
+        books.grains |= _grains(some)
+        runs += [_Run(*row) for row in some.rows(RUNS)]
     fates, served = pull_fates(session, asked.account_id, names, asked.tracks, _with_pulls(asked, books))
     kept, retried = _kept_jobs(session, asked, runs), _last_attempts(session, asked, runs)
     shares: list[Share] = []
@@ -100,6 +94,38 @@ def read_books(session: Session, asked: SharesOf) -> BooksRead:
         {(home, place) for home, place in links if home != place},
         {pull: fate.number for pull, fate in served.items() if fate.number != pull[1]},
     )
+
+
+class _Some:
+    """Statements about some agent runs; `{wanted}` in them stands for a statement that gives their ids."""
+
+    def __init__(self, session: Session, asked: SharesOf, ids: Sequence[str]) -> None:
+        self.asked = asked
+        self._connection = session.connection()
+        self._bounds = {"account_id": asked.account_id, "ids": json.dumps(ids)}
+        self._wanted = IDS[self._connection.dialect.name]
+
+    def rows(self, template: str, **bounds: int) -> Iterable[Any]:
+        return self._connection.execute(text(template.format(wanted=self._wanted)), self._bounds | bounds)
+
+
+# As many parameters as there are ids would take longer than the statement.
+IDS = {
+    "sqlite": "SELECT value FROM json_each(:ids)",
+    "postgresql": "SELECT jsonb_array_elements_text(CAST(:ids AS jsonb))",
+}
+RUNS_AT_ONCE = 10_000
+
+
+def _wanted(session: Session, asked: SharesOf) -> list[str]:
+    """The ids of the agent runs that are asked, in order."""
+    start, end = min(each.start for each in asked.periods), max(each.end for each in asked.periods)
+    bounds: dict[str, Any] = {"account_id": asked.account_id, "start": us(start), "end": us(end)}
+    statement = text(WANTED)
+    if asked.repositories is not None:
+        statement = text(WANTED_OF).bindparams(bindparam("repositories", expanding=True))
+        bounds["repositories"] = sorted(asked.repositories)
+    return sorted(session.connection().execute(statement, bounds).scalars())
 
 
 class _Run(NamedTuple):
@@ -139,13 +165,13 @@ class _Run(NamedTuple):
         return self.issuer, self.repository_id, self.run_id, self.job_name, self.matrix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Books:
     """What agent runs cost and used, by id: amounts by pull and month, weights by pull, grains where they matter."""
 
-    amounts: Mapping[str, Mapping[PullId, Mapping[Month, NanoUsd]]]
-    ties: Mapping[str, Mapping[PullId, int]]
-    grains: Mapping[str, Sequence[Grain]]
+    amounts: dict[str, dict[PullId, dict[Month, NanoUsd]]]
+    ties: dict[str, dict[PullId, int]]
+    grains: dict[str, list[Grain]]
 
     def places(self, run: _Run) -> dict[PullId, dict[str, tuple[Piece, ...]]]:
         """By pull, or NO_PULL: the pieces of a share by model."""
@@ -200,38 +226,40 @@ def _common(
     }
 
 
-def _amounts(session: Session, asked: SharesOf) -> dict[str, dict[PullId, dict[Month, NanoUsd]]]:
+def _amounts(some: _Some) -> dict[str, dict[PullId, dict[Month, NanoUsd]]]:
     """What of each agent run's cost sits on each pull, by charge month; NO_PULL for the books without a pull."""
     found: dict[str, dict[PullId, dict[Month, NanoUsd]]] = {}
     months: dict[int, Month] = {}
-    for agent_run_id, book, repository_id, number, yyyymm, amount in session.connection().execute(
-        asked.statement(AMOUNTS), asked.bounds
-    ):
-        month = months.setdefault(yyyymm, Month.from_int(yyyymm))
+    for agent_run_id, book, repository_id, number, yyyymm, amount in some.rows(AMOUNTS):
+        month = months.get(yyyymm)
+        if month is None:
+            month = months[yyyymm] = Month.from_int(yyyymm)
         place = (repository_id, number) if book == Book.PULL.value else NO_PULL
         by_month = found.setdefault(agent_run_id, {}).setdefault(place, {})
         by_month[month] = NanoUsd(by_month.get(month, ZERO) + int(amount))
     return found
 
 
-def _ties(session: Session, asked: SharesOf) -> dict[str, dict[PullId, int]]:
+def _ties(some: _Some) -> dict[str, dict[PullId, int]]:
     found: dict[str, dict[PullId, int]] = {}
-    rows = session.connection().execute(asked.statement(TIES), asked.bounds)
-    for agent_run_id, repository_id, number, weight in rows:
+    for agent_run_id, repository_id, number, weight in some.rows(TIES):
         found.setdefault(agent_run_id, {})[repository_id, number] = weight
     return found
 
 
-def _grains(session: Session, asked: SharesOf) -> dict[str, list[Grain]]:
+def _grains(some: _Some) -> dict[str, list[Grain]]:
     """Calls by day and model: of agent runs across a bound of a period, and of all where models are asked for."""
     found: dict[str, list[Grain]] = {}
-    bounds = {f"cut{n}": us(cut) for n, cut in enumerate(sorted({at for each in asked.periods for at in _ends(each)}))}
+    by_model = some.asked.by_model
+    cuts = sorted({at for each in some.asked.periods for at in _ends(each)})
+    bounds = {f"cut{n}": us(cut) for n, cut in enumerate(cuts)}
     across = " OR ".join(f"(started_at_us < :{name} AND ended_at_us >= :{name})" for name in bounds)
-    several = " OR models LIKE '%\", \"%'" if asked.by_model else ""
-    statement = asked.statement(GRAINS.replace("{chosen}", f"({across}{several})"))
-    for agent_run_id, model, day, cost, *tokens in session.connection().execute(statement, asked.bounds | bounds):
+    several = " OR models LIKE '%\", \"%'" if by_model else ""
+    for agent_run_id, model, day, cost, *tokens in some.rows(
+        GRAINS.replace("{chosen}", f"({across}{several})"), **bounds
+    ):
         grain = Grain(
-            instant(int(day) * DAY_US), model if asked.by_model else "", NanoUsd(int(cost)), Tokens(*map(int, tokens))
+            instant(int(day) * DAY_US), model if by_model else "", NanoUsd(int(cost)), Tokens(*map(int, tokens))
         )
         found.setdefault(agent_run_id, []).append(grain)
     return found
