@@ -19,7 +19,10 @@ FIRST_LOOK = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class AttemptKey:
+    """An attempt of a workflow run; `issuer` of its jobs' tokens, without which all jobs of a repository are read."""
+
     account_id: int
+    issuer: str
     repository_id: int
     run_id: int
     run_attempt: int
@@ -28,7 +31,12 @@ class AttemptKey:
 def ended_job(job: WorkflowJob, due: datetime) -> NewJob:
     """What asks how an attempt ended, once for all its jobs."""
     of = run_lane(job.account_id, job.repository_id, job.run_id)
-    args = {"repository_id": job.repository_id, "run_id": job.run_id, "run_attempt": job.run_attempt}
+    args = {
+        "issuer": job.issuer,
+        "repository_id": job.repository_id,
+        "run_id": job.run_id,
+        "run_attempt": job.run_attempt,
+    }
     return NewJob(job.account_id, of, "ended", f"ended:{of}/{job.run_attempt}", args, due)
 
 
@@ -59,6 +67,7 @@ def _jobs_of(session: Session, key: AttemptKey) -> Sequence[WorkflowJob]:
     """The attempt's jobs of which GitHub was asked."""
     query = select(WorkflowJob).where(
         WorkflowJob.account_id == key.account_id,
+        WorkflowJob.issuer == key.issuer,
         WorkflowJob.repository_id == key.repository_id,
         WorkflowJob.run_id == key.run_id,
         WorkflowJob.run_attempt == key.run_attempt,

@@ -35,5 +35,5 @@ def conclude(job: Job, world: World) -> None:
     ends = github.read_job_ends(*where)
     ended_at = max((end.ended_at for end in ends if end.ended_at), default=run.updated_at)
     with world.db.transaction() as session:
-        key = AttemptKey(job.account_id, repository_id, run_id, attempt)
+        key = AttemptKey(job.account_id, str(job.args["issuer"]), repository_id, run_id, attempt)
         enqueue_all(session, keep_ends(session, key, run.conclusion, ends, ended_at, world.now()), world.now())
