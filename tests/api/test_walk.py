@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.core.definitions import DEFINITIONS
 from tests.api.conftest import Scene
 from tests.api.reader import Reader, nano
 from tests.stories.stage import CALL_NANO_USD
@@ -156,6 +157,39 @@ def test_the_scopes_of_every_kind_sum_to_the_month(sqlite_scene: Scene, by: str)
     reader = sqlite_scene.reader
     told = list(reader.pages(f"{OCTOBER}/metrics?by={by}&limit=1", "scopes"))
     assert sum(nano(each["spend"]) for each in told) == 11 * CALL_NANO_USD
+    days = reader.pages(f"/v1/periods/2026-10-01/2026-10-31/metrics?by={by}&limit=1", "scopes")
+    assert list(days) == told
     for each in told:
         assert nano(each["dead_total"]) == sum(nano(amount) for amount in each["dead"].values())
         assert nano(each["spend"]) == sum(nano(part["cost"]) for part in each["yields"]["classes"].values())
+
+
+def test_other_days_take_what_was_used_in_them(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    parts = [
+        reader.get(f"/v1/periods/{days}/metrics")["scopes"][0]
+        for days in ("2026-10-01/2026-10-05", "2026-10-06/2026-10-31")
+    ]
+    assert sum(nano(each["spend"]) for each in parts) == 11 * CALL_NANO_USD
+    assert reader.get("/v1/periods/2026-01-01/2026-01-01/metrics")["scopes"][0]["merged_pulls"] == 0
+
+
+@pytest.mark.parametrize(
+    "days", ["2026-10-05/2026-10-04", "2026-10-01/2027-10-02", "2026-02-30/2026-03-01", "2026-1/2"]
+)
+def test_days_that_there_cannot_be_are_not_found(sqlite_scene: Scene, days: str) -> None:
+    assert sqlite_scene.reader.ask(f"/v1/periods/{days}/metrics").status == 404
+
+
+def test_the_trend_ends_with_the_month_and_says_what_the_months_say(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    trend = reader.follow(reader.get("/v1/months/2026-11")["_links"]["trend"])
+    assert [each["month"] for each in trend["months"]] == [f"2026-{month:02}" for month in range(6, 12)]
+    for each in trend["months"][-2:]:
+        assert each["metrics"] == reader.get(f"/v1/months/{each['month']}/metrics")["scopes"][0]
+
+
+def test_what_each_metric_means_is_told(sqlite_scene: Scene) -> None:
+    told = sqlite_scene.reader.get("/v1/definitions")["definitions"]
+    assert [each["id"] for each in told] == [each.id for each in DEFINITIONS]
+    assert all(each["formula"] and each["version"] >= 1 for each in told)

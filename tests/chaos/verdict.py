@@ -18,6 +18,7 @@ from app.sandbox import Sandbox
 from app.settings import Settings
 from app.store.database import Database
 from app.store.pulls import PullKey
+from app.store.rolled_up import differences
 from app.stories.allocate import read_pull, settle_around
 from app.stories.publish import _page
 from app.timetable import stories
@@ -59,8 +60,8 @@ class Verdict:
         self.figures: Counter[str] = Counter()
         self.ids = {place.name: gh.hub.repository(place.name).repository_id for place in load.places}
         self.findings = [
-            *self.deliveries(), *self.jobs(), *self.records(), *self.books(), *self.certain_costs(), *self.github(),
-            *self.fresh(),
+            *self.deliveries(), *self.jobs(), *self.records(), *self.books(), *self.certain_costs(), *self.sums(),
+            *self.github(), *self.fresh(),
         ]  # fmt: skip
 
     def rows(self, query: str, **values: Any) -> list[Any]:
@@ -128,6 +129,12 @@ class Verdict:
         wanted = {(self.ids[place], number): cost for (place, number), cost in self.load.certain.items()}
         if found != wanted:
             yield f"costs sit elsewhere: {sorted(found.items() ^ wanted.items())[:6]}"
+
+    def sums(self) -> Iterator[str]:
+        """Sums that metrics are read from, where they count: workers died while they computed them."""
+        (self.figures["repositories with sums"],) = self.rows("SELECT count(*) FROM rollup_state")[0]
+        for (account_id,) in self.rows("SELECT account_id FROM installation"):
+            yield from differences(self.database, account_id, datetime.now(UTC))
 
     # ---- what stands on GitHub -----------------------------------------------------------------------------------
 
