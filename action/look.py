@@ -30,7 +30,13 @@ def look(arguments: list[str]) -> int:
     if not os.path.isdir(chosen.home):
         parser.error(f"{chosen.home} is not a folder")
     now_us = time.time_ns() // 1000
-    where = Surroundings([os.path.abspath(chosen.home)], {}, chosen.temp, chosen.workspace)
+    where = Surroundings(
+        [os.path.abspath(chosen.home)],
+        {},
+        chosen.temp,
+        chosen.workspace,
+        repository=os.environ.get("GITHUB_REPOSITORY", ""),
+    )
     runs, notices = collect(where, Window(), None, 600)
     job, given = record.job_of(os.environ, "", now_us, None), {"purpose": "other", "team": "", "tags": {}}
     text = _for_people(record.whole(job, given, runs, notices, [], now_us))

@@ -66,7 +66,9 @@ def surroundings(values: memory.Memory, environ: Mapping[str, str]) -> Surroundi
 
     variables = {name: every(name) for name in VARIABLES}
     temporary, workspace = environ.get("RUNNER_TEMP", ""), environ.get("GITHUB_WORKSPACE", "")
-    return Surroundings(every(*HOMES), variables, temporary, workspace, MACHINES_TEMPORARY)
+    return Surroundings(
+        every(*HOMES), variables, temporary, workspace, MACHINES_TEMPORARY, environ.get("GITHUB_REPOSITORY", "")
+    )
 
 
 def since(environ: Mapping[str, str], values: memory.Memory) -> Found:

@@ -34,6 +34,7 @@ OPERATIONS = (
     "get /repos/{owner}/{repo}/actions/jobs/{job_id}",
     "get /repos/{owner}/{repo}/actions/runs/{run_id}",
     "get /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+    "get /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
     "get /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
     "get /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
     "post /repos/{owner}/{repo}/check-runs",

@@ -108,7 +108,7 @@ def collect(
     gathered.tell_unread()
     if total > TOTAL_LIMIT:
         notices.append("the logs are too large; not all of them were read")
-    runs = [run.ready() for run in gathered.runs.values()]
+    runs = [run.ready(surroundings.repository) for run in gathered.runs.values()]
     if len(runs) > RUNS_LIMIT:
         notices.append(f"more than {RUNS_LIMIT} agent runs; the others are left out")
     return runs[:RUNS_LIMIT], list(dict.fromkeys(notices))[:20]

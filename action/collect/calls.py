@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .shape import Shape
 
 COUNT_LIMIT = 10**12
+PULLS_LIMIT = 20  # that an agent run names, as the record's schema says
+LARGEST_PULL = 2**31 - 1
 CALLS_LIMIT = 50_000  # of one agent run, as the record's schema says
 # Anthropic's writes for an hour cost more than those for five minutes, as which they count when nothing tells.
 LIFETIME_UNKNOWN = "the log does not tell how long cache writes live"
@@ -39,7 +41,7 @@ class Call:
 
     __slots__ = (
         "alias", "at_us", "cache_read", "cache_write_1h", "cache_write_5m", "cache_write_other", "id", "input", "model",
-        "output", "provider", "reasoning", "searches", "speed", "subagent", "tier",
+        "output", "provider", "pull", "reasoning", "searches", "speed", "subagent", "tier",
     )  # fmt: skip
 
     def __init__(self, id: str, provider: str, model: str, at_us: int) -> None:  # noqa: A002
@@ -49,6 +51,7 @@ class Call:
         self.cache_read = self.cache_write_5m = self.cache_write_1h = self.cache_write_other = 0
         self.tier = self.speed = ""
         self.subagent = False
+        self.pull = 0  # that the call served, where its log tells
 
     @property
     def prompt(self) -> int:
@@ -79,6 +82,7 @@ _OPTIONAL = {
     "speed": "speed",
     "web_searches": "searches",
     "subagent": "subagent",
+    "pull": "pull",
 }
 _optional = attrgetter(*_OPTIONAL.values())
 
@@ -94,6 +98,8 @@ class AgentRun:
         self.reported_cost_usd = ""
         self.calls: list[Call] = []
         self.shape: Shape | None = None  # of the work, where the log tells
+        self.links: list[tuple[str, int]] = []  # repositories and pulls with which the log links the session
+        self.pulls: list[int] = []  # those of the job's repository
 
     @property
     def completeness(self) -> str:
@@ -116,15 +122,25 @@ class AgentRun:
         """Say that calls are missing from this run, or all of them. To be told when its calls are there."""
         self.doubt(LOWER_BOUND if self.calls else MISSING, reason)
 
-    def ready(self) -> AgentRun:
-        """The run with its calls in the order of time, cut at what a record can hold."""
+    def ready(self, repository: str = "") -> AgentRun:
+        """The run with its calls in the order of time, cut at what a record can hold. `repository` as owner/name."""
         self.calls.sort(key=lambda call: (call.at_us, call.id))
+        self._name_pulls(repository.lower())
         if any(call.cache_write_other and "claude" in call.model for call in self.calls):
             self.doubt(LOWER_BOUND, LIFETIME_UNKNOWN)
         if len(self.calls) > CALLS_LIMIT:
             del self.calls[CALLS_LIMIT:]
             self.doubt(LOWER_BOUND, f"more than {CALLS_LIMIT} model calls")
         return self
+
+    def _name_pulls(self, repository: str) -> None:
+        """Keep the first pulls that are named, those of other repositories left out."""
+        named = dict.fromkeys(call.pull for call in self.calls if call.pull)
+        linked = dict.fromkeys(number for place, number in self.links if repository and place.lower() == repository)
+        kept = list({**named, **linked})[:PULLS_LIMIT]
+        self.pulls = sorted(number for number in kept if number in linked)
+        for call in self.calls:
+            call.pull = call.pull if call.pull in kept else 0
 
     def as_json(self) -> dict[str, object]:
         optional = {
@@ -139,6 +155,7 @@ class AgentRun:
             "completeness": self.completeness,
             **{name: value for name, value in optional.items() if value},
             **({"shape": self.shape.as_json()} if self.shape else {}),
+            **({"pulls": self.pulls} if self.pulls else {}),
             "calls": [call.as_json() for call in self.calls],
         }
 
@@ -150,6 +167,13 @@ def count(fields: dict[str, object], name: str, default: int | None = None) -> i
         return default
     if type(value) is not int or not 0 <= value <= COUNT_LIMIT:  # a bool, a float and NaN are no counts
         raise Refused(name)
+    return value
+
+
+def pull_number(value: object) -> int:
+    """The value when it can be a pull's number. Anything else is refused: a bool and a float are none."""
+    if type(value) is not int or not 0 < value <= LARGEST_PULL:
+        raise Refused("pull")
     return value
 
 

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 from . import claude_steps
-from .calls import Call, Refused, label, mapping, microseconds, text
+from .calls import Call, Refused, label, mapping, microseconds, pull_number, text
 from .claude_message import call_of, tokens_of
 from .costs import money
 from .files import LINE_LIMIT, LogFile, decode
@@ -17,10 +17,12 @@ Key = tuple[str, str]
 # What `_take` may do something about, by its type, subtype or role. An answer tells three times what it is, before its
 # content and behind it: one that is torn or damaged is still found, and no content need be looked through.
 _MARKED = re.compile(
-    rb'e": ?"(?:message|assistant|api-request|cost-state|ai-title|api_error|(?:(?<=type":")|(?<=type": "))user)"'
+    rb'e": ?"(?:message|assistant|api-request|cost-state|ai-title|pr-link|api_error|'
+    rb'(?:(?<=type":")|(?<=type": "))user)"'
 )
 # A line that says early, behind plain values, that it is a user's or a request. No writer names a key twice.
 _EARLY = re.compile(rb'\{(?:"\w{1,40}": ?(?:null|true|false|"[^"\\]{0,100}"), ?){0,9}"type": ?"(user|api-request)",')
+_LINK = (b'{"type":"pr-link",', b'{"type": "pr-link",')
 _HEAD = 300  # of a line, where its type stands
 _TIMESTAMP = re.compile(rb'"timestamp":\s*"([^"]{1,40})"')
 
@@ -49,6 +51,7 @@ class Transcript:
         self.open_turn: tuple[int, bytes] | None = None
         self.perhaps_open: tuple[int, bytes] | None = None  # by a user's line that was not looked at whole
         self.titled_at: int | None = None  # the offset of the first title
+        self.links: list[tuple[int, str, int]] = []  # offset, repository and number of a pull
         self.unfinished: dict[Key, int] = {}
         self.steps = Steps()
         self.subagent_of: dict[str, str] = {}  # which sub-agent made a call, by the call's id
@@ -114,6 +117,14 @@ def _take(made: Transcript, offset: int, line: bytes, whole: bool) -> None:
         _take_user(made, offset, line)
     elif b'"api_error"' in line[:_HEAD]:
         claude_steps.take_retry(made.steps, offset, line)
+    else:
+        _take_note(made, offset, line)
+
+
+def _take_note(made: Transcript, offset: int, line: bytes) -> None:
+    """What Claude Code notes of the session beside what was said in it."""
+    if line.startswith(_LINK):
+        _take_link(made, offset, line)
     elif made.titled_at is None and line.startswith((b'{"type":"ai-title",', b'{"type": "ai-title",')):
         made.titled_at = offset
 
@@ -127,6 +138,8 @@ def _take_broken(made: Transcript, offset: int, line: bytes) -> None:
     try:
         decode(line)
     except Refused:
+        if line.startswith(_LINK):
+            return
         long = len(line) >= LINE_LIMIT
         if not long or (b'"usage"' in line and b'"assistant"' in line):
             made.problems.append((offset, _stamp(line[:4096]), LONG if long else CUT))
@@ -140,6 +153,15 @@ def _began(line: bytes) -> int | None:
         return microseconds(found.group(1).decode("ascii", "replace")) if found else None
     except Refused:
         return None
+
+
+def _take_link(made: Transcript, offset: int, line: bytes) -> None:
+    """A pull that showed up in the session. It costs nothing and tells of no call: a line that is wrong is no doubt."""
+    try:
+        record = mapping(decode(line))
+        made.links.append((offset, text(record.get("prRepository")), pull_number(record.get("prNumber"))))
+    except Refused:
+        return
 
 
 def _take_user(made: Transcript, offset: int, line: bytes) -> None:

@@ -22,6 +22,8 @@ Rules:
   side calls (such as a title) are not in the transcript, so the run is a lower bound.
 * An `ai-title` line tells that a model made the session's title, in a call that no line holds: without a `cost-state`
   to compare with, the run is a lower bound.
+* A `pr-link` line names a pull that showed up in a tool's output (`prRepository`, `prNumber`), and is written again
+  when a session is resumed. Those of this job and of its repository are claimed of the session, never of single calls.
 * A request or a message to the model without an answer after it, an answer without a stop reason, or a line that
   cannot be read: the process was killed or the log cut. What is there counts, as a lower bound.
 """
@@ -139,6 +141,9 @@ def _tell(session: Session, owners: dict[Key, Transcript], before: set[Key], gat
     run.calls += _with_own_ids(new)
     for reason in doubts:
         run.lacks(reason)
+    run.links += [
+        (place, number) for part in parts for offset, place, number in part.links if offset >= part.file.old_size
+    ]
     run.version = next((part.version for part in reversed(parts) if part.version), "")
     workdir = next((part.workdir for part in parts if part.workdir), "")
     run.workdir_sha256 = digest(workdir) if workdir else ""

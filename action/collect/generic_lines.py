@@ -8,7 +8,8 @@ A line is one of two:
 * A model call: `agent`, `session`, `id`, `provider`, `model`, `at` and `output_tokens`, and where they are not zero
   `input_tokens` (uncached), `cache_read_tokens`, `cache_write_5m_tokens`, `cache_write_1h_tokens`,
   `cache_write_other_tokens`, `reasoning_tokens` (a part of the output), `web_searches`; `service_tier`, `speed` and
-  `subagent` where they apply. All mean what they mean in the record's schema. Nothing is cumulative.
+  `subagent` where they apply, and `pull`, the number of the pull that the call served. All mean what they mean in the
+  record's schema. Nothing is cumulative.
 * A session's end: `agent`, `session`, `completeness` (`complete`, `lower_bound`, `estimated`, `missing`), and `calls`,
   how many calls of the session stand above it in the file.
 
@@ -39,6 +40,7 @@ from .calls import (
     label,
     mapping,
     microseconds,
+    pull_number,
     text,
     word,
 )
@@ -65,7 +67,7 @@ _COUNTS = {
     "output_tokens": "output", "reasoning_tokens": "reasoning", "web_searches": "searches",
 }  # fmt: skip
 _NEEDED = {"agent", "session", "id", "provider", "model", "at", "output_tokens"}
-_CALL = _NEEDED | _COUNTS.keys() | {"service_tier", "speed", "subagent"}
+_CALL = _NEEDED | _COUNTS.keys() | {"service_tier", "speed", "subagent", "pull"}
 _END = {"agent", "session", "completeness", "calls"}
 Owner = tuple[str, str]
 
@@ -172,6 +174,7 @@ def _call(record: dict[str, object]) -> Call:
         setattr(call, attribute, count(record, name) if name in record else 0)
     call.tier, call.speed = _text(record, "service_tier"), _text(record, "speed")
     call.subagent = record.get("subagent", False) is True
+    call.pull = pull_number(record["pull"]) if "pull" in record else 0
     if call.reasoning > call.output or not isinstance(record.get("subagent", False), bool):
         raise Refused("reasoning_tokens")
     return call

@@ -45,9 +45,11 @@ class Surroundings:
         temporary: str = "",
         workspace: str = "",
         machine: str = "",
+        repository: str = "",
     ) -> None:
         self.homes, self.temporary, self.workspace, self.machine = homes, temporary, workspace, machine
         self._variables = variables or {}
+        self.repository = repository  # in which the job runs, as owner/name
 
     def in_homes(self, *parts: str, prefix: str = "", deep: bool = True) -> Iterator[Place]:
         """This folder of every home."""

@@ -11,6 +11,7 @@ from app.settings import Settings
 Door = Callable[[Settings, argparse.Namespace], int | None]
 Command = Callable[[str, Door, str], Any]
 
+SCOPES = ("organisation", "repository", "team", "workflow", "agent", "model", "purpose")
 EVERY_ACCOUNT = "login or id; default: every account"
 
 
@@ -66,8 +67,12 @@ def _linking(command: Command) -> None:
 
 
 def _reading(command: Command) -> None:
-    report = command("report", doors.report, "Print a month's figures, or each agent run's share in each pull as CSV")
-    report.add_argument("--month", required=True, help="as 2026-10")
+    report = command("report", doors.report, "Print a month's figures, metrics of any scope and days, or shares as CSV")
+    report.add_argument("--month", help="as 2026-10")
+    report.add_argument("--from", dest="first", help="the first day, UTC, as 2026-10-05; instead of a month")
+    report.add_argument("--to", dest="last", help="the last day, itself included")
+    report.add_argument("--by", choices=SCOPES, help="metrics of each scope of a kind, the dearest first")
+    report.add_argument("--trend", action="store_true", help="metrics of six months, the last one the named")
     report.add_argument("--repository", help="as acme/widgets, or widgets; default: every repository")
     report.add_argument("--csv", action="store_true", help="each agent run's share in each pull, for a spreadsheet")
     explain = command(

@@ -134,8 +134,18 @@ class WorkflowRunFact:
     actor_id: int | None
     created_at: datetime
     started_at: datetime
+    updated_at: datetime  # of an attempt that is over, not before its end
     path: str  # ".github/workflows/agent.yml"; with "owner/repo/…@ref" for a required workflow
     triggering_actor_id: int | None = None  # who started this attempt, where it is not the first one
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a job of one attempt ended; None of what still goes on. `check_run_id`: as its signed token has it."""
+
+    check_run_id: int
+    conclusion: str | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever i
 CLAIMED_BRANCH = "claimed:"  # in place of a ref, where no token has one
 # Events whose token carries the default or base branch and whose payload names a pull.
 NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
+# Events whose token carries a pull's test merge, and whose run has that pull's head.
+RUNS_ON_A_HEAD = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 # Events whose payload names an issue.
 NAMES_AN_ISSUE = frozenset({"issues", "issue_comment"})
 # Events whose token carries a branch that is not the one worked on.
@@ -71,7 +73,9 @@ class RunFacts:
     head_sha: str | None = None
     event: str | None = None
     run_actor_id: int | None = None
-    named_pull: PullNumber | None = None  # claimed
+    ended_at: datetime | None = None  # when GitHub says that this attempt ended; None: it goes on, or nobody knows yet
+    named_pull: PullNumber | None = None  # claimed: of the event
+    linked_pulls: frozenset[PullNumber] = frozenset()  # claimed: by the agent's log
     named_issue: int | None = None  # claimed
     commits_made: frozenset[str] = frozenset()  # claimed
     claims_count: bool = False  # the configuration lets claims count
@@ -91,11 +95,12 @@ class PullFacts:
     heads: frozenset[str] = frozenset()
     commits: Mapping[str, datetime] = field(default_factory=dict)
     closes: frozenset[int] = frozenset()  # the issues that its description closes
+    author_id: int = 0  # 0: nobody any more
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`pulls`: whom the run served, with equal shares. None: unattributed, `note` says why; `tied` names candidates.
+    """`pulls`: whom the run served. None: unattributed, `note` says why; `tied` names candidates.
 
     `repository_id`: the pulls', where it is not the agent run's own (0).
     """
@@ -142,6 +147,11 @@ def signed_pull(ref: str) -> PullNumber | None:
     return PullNumber(int(found[1])) if found else None
 
 
+def pull_of_head(ref: str, event_name: str, event: str | None) -> PullNumber | None:
+    """The pull whose head GitHub's record of a run tells: by the signed ref, where both agree on an event of a pull."""
+    return signed_pull(ref) if event_name == event and event in RUNS_ON_A_HEAD else None
+
+
 def queued_pull(ref: str) -> PullNumber | None:
     """The pull at whose turn a merge queue made the branch of a signed ref. Only GitHub makes such branches."""
     found = re.fullmatch(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,9})-[0-9a-f]{40,64}", ref)
@@ -184,6 +194,20 @@ def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
         for sha in sorted(run.commits_made)
     ]
     return [of_head, *made]
+
+
+def _by_confirmed_claim(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
+    """The pulls that the run names and that GitHub says its actor opened while it went on. Each stands for itself."""
+    claimed = run.linked_pulls | ({run.named_pull} if run.named_pull else set())
+    return [[pull] for pull in pulls if pull.number in claimed and _opened_by(run, pull)]
+
+
+def _opened_by(run: RunFacts, pull: PullFacts) -> bool:
+    """By GitHub's record alone. A release pull from the default branch is nobody's work: it would swallow the run."""
+    if not _confirmed(run) or not run.run_actor_id or pull.author_id != run.run_actor_id:
+        return False
+    release = pull.same_repository and pull.head_ref == run.default_branch
+    return not release and run.at <= pull.created_at and (run.ended_at is None or pull.created_at <= run.ended_at)
 
 
 def _by_branch(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
@@ -232,12 +256,16 @@ def _by_issue(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
 
 
 def _by_claim(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
-    """What nobody confirms, where the configuration lets it count: the pull that a run names, or its branch."""
+    """What nobody confirms, where the configuration lets it count: the pull that a run names, or its branch.
+
+    A log that names several pulls may only have looked at them: that is a tie.
+    """
     if not run.claims_count:
         return []
     named = [pull for pull in pulls if pull.number == run.named_pull]
+    linked = [pull for pull in pulls if pull.number in run.linked_pulls]
     branch = claimed_branch(run.ref)
-    return [named or (_alive_on(branch, run, pulls) if branch else [])]
+    return [named or linked or (_alive_on(branch, run, pulls) if branch else [])]
 
 
 def _child_most(run: RunFacts, found: Group) -> Group:
@@ -257,6 +285,9 @@ def _why_none(run: RunFacts) -> str:
     number = signed_pull(run.ref) or queued_pull(run.ref) or run.named_pull
     if number:
         return f"the event names #{number}, which GitHub does not confirm as an open pull of this repository"
+    if run.linked_pulls:
+        named = " and ".join(f"#{number}" for number in sorted(run.linked_pulls))
+        return f"the agent's log names {named}, of which GitHub does not confirm that the run's actor opened it then"
     if run.named_issue:
         return f"no pull that was opened after it closes #{run.named_issue}"
     if branch_of(run) is None:
@@ -268,6 +299,11 @@ Finder = Callable[[RunFacts, Sequence[PullFacts]], Sequence[Group]]
 LADDER: tuple[tuple[Evidence, Finder, str], ...] = (
     (Evidence.SIGNED_REF, _by_signed_ref, "the signed token names the pull"),
     (Evidence.COMMIT, _by_commit, "a commit of this run is in the pull"),
+    (
+        Evidence.COMMIT,
+        _by_confirmed_claim,
+        "the run itself names the pull, and GitHub confirms that the run's actor opened it during the run",
+    ),
     (Evidence.BRANCH, _by_branch, "the run was on the pull's branch while it lived"),
     (Evidence.EVENT, _by_event, "the event that started the run names the pull"),
     (Evidence.ISSUE, _by_issue, "the pull closes the issue on which the run was started"),

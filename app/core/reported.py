@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema_rs.canonical.json import to_string
 
 from app.core.money import NanoUsd, nano_usd
+from app.core.named_pulls import Named, read_named
 from app.core.reported_calls import ReportRefusedError, instant, read_call
 from app.core.usage import Completeness, ModelCall, Purpose
 
@@ -32,6 +33,7 @@ class ReportedRun:
     reported_cost: NanoUsd | None
     calls: Sequence[ModelCall]
     shape: Mapping[str, Any] | None  # counts of what the agent did, as the schema has them; None: not told
+    named: Named  # the pulls that it says it served
     body_sha256: str
 
 
@@ -110,6 +112,7 @@ def _agent_run(run: Mapping[str, Any], now: datetime, path: str) -> ReportedRun:
         reported_cost=None if cost is None else nano_usd(Decimal(cost)),
         calls=[read_call(call, bounds, path, number) for number, call in enumerate(run["calls"])],
         shape=_shape(run.get("shape"), path),
+        named=read_named(run, path),
         body_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
     )
 

@@ -5,8 +5,18 @@ Every method may raise Later, Refused and GitHubFailed.
 
 from datetime import timedelta
 
-from app.core.facts import CommentFact, CommitFact, FileFact, ListedPull, PullFact, RepositoryFact, WorkflowRunFact
+from app.core.facts import (
+    CommentFact,
+    CommitFact,
+    FileFact,
+    JobEnd,
+    ListedPull,
+    PullFact,
+    RepositoryFact,
+    WorkflowRunFact,
+)
 from app.core.month import Month
+from app.core.outcomes import Refused
 from app.core.report.values import CheckOutput
 from app.github import read
 from app.github.checks import put_check
@@ -17,6 +27,7 @@ from app.github.put import Authorship, Put
 
 MOST_COMMITS = 250  # GitHub lists no more of a pull
 MOST_FILES = 300
+MOST_JOBS = 1000  # of one attempt; a matrix has at most 256
 MOST_COUNTED = 1000  # GitHub finds no more workflow runs in one search
 
 
@@ -68,6 +79,16 @@ class GitHubClient:
         """GitHub's record of one attempt (from 1) of a run."""
         body = self._connection.find(self._at(owner, name).path("actions", "runs", run_id, "attempts", attempt))
         return None if body is None else read.workflow_run(body)
+
+    def read_job_ends(self, owner: str, name: str, run_id: int, attempt: int) -> list[JobEnd]:
+        """How the jobs of one attempt ended; none where GitHub does not tell."""
+        path = self._at(owner, name).path("actions", "runs", run_id, "attempts", attempt, "jobs")
+        try:
+            return [read.job_end(body) for body in self._connection.pages(path, inside="jobs", most=MOST_JOBS)]
+        except Refused as no:
+            if no.status in (404, 410):
+                return []
+            raise
 
     def count_workflow_runs(self, owner: str, name: str, file: str, month: Month) -> int | None:
         """How many runs of a workflow (its file's name) were created in a month and not skipped as a whole.

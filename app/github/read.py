@@ -12,6 +12,7 @@ from app.core.facts import (
     DeliveryAttempt,
     FileFact,
     InstallationFact,
+    JobEnd,
     ListedPull,
     PullFact,
     PullNumber,
@@ -139,9 +140,17 @@ def workflow_run(body: dict[str, Any]) -> WorkflowRunFact:
         actor_id=(body.get("actor") or {}).get("id"),
         created_at=created_at,
         started_at=_instant_or_none(body.get("run_started_at")) or created_at,
+        updated_at=_instant_or_none(body.get("updated_at")) or created_at,
         path=_workflow_path(body.get("path") or ""),
         triggering_actor_id=(body.get("triggering_actor") or {}).get("id"),
     )
+
+
+def job_end(body: dict[str, Any]) -> JobEnd:
+    """A job from the list of an attempt's; its check run's id stands at the end of an address."""
+    last = (body.get("check_run_url") or "").rpartition("/")[2]
+    check_run_id = int(last) if last.isascii() and last.isdigit() else body["id"]
+    return JobEnd(check_run_id, body.get("conclusion"), _instant_or_none(body.get("completed_at")))
 
 
 def _workflow_path(path: str) -> str:

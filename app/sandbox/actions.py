@@ -131,9 +131,14 @@ def finish_run(hub: Hub, run: WorkflowRun, conclusion: str) -> None:
     attempt.status, attempt.conclusion, attempt.updated_at = "completed", conclusion, hub.now()
     for job in run.jobs.values():
         if job.run_attempt == attempt.number and job.conclusion is None:
-            job.conclusion, job.completed_at = conclusion, hub.now()
-            check = hub.checks[job.job_id]
-            check.status, check.conclusion, check.completed_at = "completed", conclusion, hub.now()
+            finish_job(hub, job, conclusion)
+
+
+def finish_job(hub: Hub, job: Job, conclusion: str) -> None:
+    """Complete one job and its check run; its attempt goes on."""
+    job.conclusion, job.completed_at = conclusion, hub.now()
+    check = hub.checks[job.job_id]
+    check.status, check.conclusion, check.completed_at = "completed", conclusion, hub.now()
 
 
 def runner_environment(hub: Hub, repository: Repository, run: WorkflowRun, job: Job) -> dict[str, str]:

@@ -30,14 +30,25 @@ class TiedRun:
     pulls_served: int
 
 
-def tied_runs(session: Session, key: PullKey) -> list[TiedRun]:
-    """The agent runs that are tied to a pull, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A page: at most so many, by id, behind the id `after`."""
+
+    after: str
+    most: int
+
+
+def tied_runs(session: Session, key: PullKey, page: Behind | None = None) -> list[TiedRun]:
+    """The agent runs that are tied to a pull, oldest first; or a page of them, by id."""
     query = (
         select(AgentRun, WorkflowJob, Tie)
         .where(Tie.agent_run_id == AgentRun.id, AgentRun.workflow_job_id == WorkflowJob.id)
         .where(Tie.account_id == key.account_id, Tie.repository_id == key.repository_id, Tie.number == key.number)
-        .order_by(col(AgentRun.started_at_us), col(AgentRun.id))
     )
+    if page is None:
+        query = query.order_by(col(AgentRun.started_at_us), col(AgentRun.id))
+    else:
+        query = query.where(AgentRun.id > page.after).order_by(col(AgentRun.id)).limit(page.most)
     found = list(session.exec(query))
     ids = [agent_run.id for agent_run, _, _ in found]
     costs = _costs_on_pull(session, key, ids)

@@ -12,7 +12,7 @@ from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
 from app.store.pulls import Linked, PullKey, pull_row, remember_heads, save_closed_issues, save_commits
 from app.store.rollups import mark
-from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullReading, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullNamed, PullReading, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
 ADD = text(
@@ -123,14 +123,17 @@ def touched(
     ]
     answer: Result[str, str | None, int | None, int | None] = session.connection().execute(union(*alike))
     found = answer.all()
+    naming = session.exec(
+        select(PullNamed.number).where(_here(PullNamed, reading), col(PullNamed.number).in_(numbers))
+    ).all()
     made = session.exec(select(CommitMade.sha).where(_here(CommitMade, reading), col(CommitMade.sha).in_(shas)))
     by_ref = (number for ref, *_ in found for number in refs.get(ref, ()))
     by_sha = (number for sha in (*(sha for _, sha, *_ in found), *made) for number in shas.get(sha or "", ()))
     by_issue = (number for *_, issue in found for number in issues.get(issue, ()))
-    return {*by_ref, *by_sha, *by_issue, *(numbers & {number for _, _, number, _ in found})}
+    return {*by_ref, *by_sha, *by_issue, *naming, *(numbers & {number for _, _, number, _ in found})}
 
 
 def _here(
-    table: type[CommitMade | Pull | PullCommit | PullIssue | WorkflowJob], reading: PullReading
+    table: type[CommitMade | Pull | PullCommit | PullIssue | PullNamed | WorkflowJob], reading: PullReading
 ) -> ColumnElement[bool]:
     return and_(col(table.account_id) == reading.account_id, col(table.repository_id) == reading.repository_id)

@@ -16,7 +16,7 @@ from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked
 from app.store.keys import instant, known_instant, us
 from app.store.rollups import mark
-from app.store.tables import REVERTS, CommitMade, Pull, PullCommit, PullHead, PullIssue, WorkflowJob
+from app.store.tables import REVERTS, CommitMade, Pull, PullCommit, PullHead, PullIssue, PullNamed, WorkflowJob
 
 ADD_HEAD = text(
     "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
@@ -95,6 +95,11 @@ def remember_heads(session: Session, key: PullKey, shas: Iterable[str]) -> None:
     ]
     if rows:
         session.connection().execute(ADD_HEAD, rows)
+
+
+def is_head(session: Session, key: PullKey, sha: str) -> bool:
+    """Whether a sha is known to have been the pull's head."""
+    return session.get(PullHead, (key.account_id, key.repository_id, key.number, sha)) is not None
 
 
 def save_commits(session: Session, key: PullKey, commits: Sequence[CommitFact]) -> None:
@@ -268,6 +273,7 @@ def _facts(session: Session, pull: Pull, shas: Sequence[str]) -> PullFacts:
         heads=frozenset(heads),
         commits={sha: instant(at) for sha, at in commits},
         closes=frozenset(session.exec(select(PullIssue.issue).where(_of(PullIssue, key)))),
+        author_id=pull.author_id,
     )
 
 
@@ -312,7 +318,22 @@ def _touching() -> CompoundSelect[str]:
         col(CommitMade.repository_id) == repository,
         col(CommitMade.sha).in_(bindparam("commits", expanding=True)),
     )
-    return union(made, *alike)
+    naming = select(PullNamed.workflow_job_id).where(
+        col(PullNamed.account_id) == account,
+        col(PullNamed.repository_id) == repository,
+        col(PullNamed.number).in_(bindparam("numbers", expanding=True)),
+    )
+    return union(made, naming, *alike)
+
+
+def jobs_on_sha(session: Session, key: PullKey, sha: str) -> list[WorkflowJob]:
+    """The jobs of the pull's repository whose workflow runs had this head."""
+    query = select(WorkflowJob).where(
+        WorkflowJob.account_id == key.account_id,
+        WorkflowJob.repository_id == key.repository_id,
+        WorkflowJob.run_head_sha == sha,
+    )
+    return list(session.exec(query.order_by(col(WorkflowJob.id))))
 
 
 def jobs_after(session: Session, account_id: int, after: str, most: int) -> list[str]:

@@ -15,7 +15,7 @@ from app.store.tables import WorkflowJob
 MISSING_AGENT = "unknown"
 NEVER_CLOSED = "The job began and its closing record never came."
 # No evidence was looked for yet.
-UNPLACED = {"revisions": 0, "evidence": "", "evidence_note": "", "tied_pulls": "[]"}
+UNPLACED = {"revisions": 0, "pulls_named": "{}", "evidence": "", "evidence_note": "", "tied_pulls": "[]"}
 CALL_COLUMNS = (
     "agent_run_id", "position", "account_id", "identity", "provider", "response_id", "model", "at_us", "input_tokens",
     "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens",
@@ -86,6 +86,7 @@ def agent_run_row(
         "price_list": price_list,
         "body_sha256": run.body_sha256,
         "shape": None if run.shape is None else json.dumps(run.shape, sort_keys=True),
+        **({"pulls_named": json.dumps(run.named)} if run.named else {}),
     }
 
 

@@ -178,6 +178,9 @@ class WorkflowJob(SQLModel, table=True):
     matrix: str = ""  # claimed
     pull_number: int | None = integer(default=None, nullable=True)  # claimed: the pull that the event names
     issue_number: int | None = integer(default=None, nullable=True)  # claimed: the issue that the event names
+    named_read: int | None = integer(
+        default=None, nullable=True
+    )  # readings of pulls that were asked for its logs' word
     commits_made: str = long_text("[]")  # claimed, JSON list of shas
     started_at_us: int = integer()  # claimed
     run_head_sha: str | None = None
@@ -188,7 +191,9 @@ class WorkflowJob(SQLModel, table=True):
     run_created_at_us: int | None = integer(default=None, nullable=True)
     run_started_at_us: int | None = integer(default=None, nullable=True)
     run_state: str = "unread"  # "unread", "read", "gone" (GitHub answered 404)
-    run_conclusion: str | None = None  # of this attempt; NULL: it still went on, or GitHub did not tell
+    # Of this very job where its token tells its check run, else of the attempt. NULL: not ended, or GitHub did not tell
+    run_conclusion: str | None = None
+    run_ended_at_us: int | None = integer(default=None, nullable=True)  # when the attempt ended
     state: str  # "opened", "closed", "missing"
     opened_at_us: int = integer()
     closed_at_us: int | None = integer(default=None, nullable=True)
@@ -201,6 +206,16 @@ class CommitMade(SQLModel, table=True):
     account_id: int = key_integer()
     repository_id: int = key_integer()
     sha: str = Field(primary_key=True)
+    workflow_job_id: str = Field(primary_key=True)
+
+
+class PullNamed(SQLModel, table=True):
+    """A pull that an agent run of a job names, by its log; it counts once GitHub confirms it."""
+
+    __tablename__ = "pull_named"
+    account_id: int = key_integer()
+    repository_id: int = key_integer()
+    number: int = key_integer()
     workflow_job_id: str = Field(primary_key=True)
 
 
@@ -264,6 +279,7 @@ class AgentRun(SQLModel, table=True):
     body_sha256: str  # of this agent run's canonical JSON
     shape: str | None = Field(default=None, sa_type=Text)  # JSON counts of what the agent did; NULL: unknown
     revisions: int = integer(default=0)  # other bodies under the same key: kept in `record`, flagged, not counted
+    pulls_named: str = long_text("{}")  # claimed, JSON: core.named_pulls.Named
     evidence: str = ""  # "E1" … or "" without a pull
     evidence_note: str = long_text()  # one sentence, ours
     tied_pulls: str = long_text("[]")  # JSON: candidates of an unresolved tie
@@ -365,7 +381,7 @@ class Tie(SQLModel, table=True):
     number: int = key_integer()
     evidence: str
     note: str = long_text()
-    weight: int = integer(default=1)
+    weight: int = integer(default=1)  # beside those of its other pulls; 0: its calls name the others alone
 
 
 class ManualLinkRow(SQLModel, table=True):

@@ -146,14 +146,14 @@ KNOWN_OF_PULLS = text("""
 
 
 def shares_of_pull(
-    session: Session, account_id: int, repository_id: int, number: int
+    session: Session, account_id: int, repository_id: int, number: int, ids: Sequence[str]
 ) -> dict[str, dict[Month, NanoUsd]]:
-    """What each agent run's share in a pull amounts to by month."""
+    """What the share of each of these agent runs in a pull amounts to by month."""
     query = (
         select(LedgerEntry.agent_run_id, LedgerEntry.month, func.sum(LedgerEntry.amount_nano_usd))
         .where(
             LedgerEntry.account_id == account_id, LedgerEntry.repository_id == repository_id,
-            LedgerEntry.book == Book.PULL.value, LedgerEntry.number == number,
+            LedgerEntry.book == Book.PULL.value, LedgerEntry.number == number, col(LedgerEntry.agent_run_id).in_(ids),
         )
         .group_by(LedgerEntry.agent_run_id, col(LedgerEntry.month))
     )  # fmt: skip

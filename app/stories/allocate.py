@@ -16,20 +16,23 @@ from app.core.config import in_force
 from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, CommitFact, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
-from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, signed_pull
+from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, pull_of_head, signed_pull
 from app.core.reverts import reverted_number
 from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
 from app.store.configs import config_of
 from app.store.jobs import pull_job, run_job
-from app.store.keys import instant, us
+from app.store.keys import instant, known_instant, us
 from app.store.manual_links import links_in_force
+from app.store.named_pulls import named_by, named_in_jobs, weights_of
 from app.store.pulls import (
     Linked,
     PullKey,
     candidates,
+    is_head,
     jobs_after,
+    jobs_on_sha,
     jobs_touching,
     pull_of,
     remember_heads,
@@ -37,14 +40,16 @@ from app.store.pulls import (
     save_commits,
     save_pull,
 )
-from app.store.queue import Job, NewJob, enqueue, resettle_job
+from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
 from app.store.rollups import mark
-from app.store.run_ends import ended_job
+from app.store.run_ends import FIRST_LOOK, ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
 from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
 RESETTLED_AT_ONCE = 200
+MOST_NAMED = 20  # pulls that the logs of one job name and that are looked at
+BY_CALLS = "its cost is split by the model calls that name each pull"
 MOST_REVERTED = 100  # commits that one pull says to revert
 READ_AGAIN_ON = frozenset(
     {
@@ -80,13 +85,31 @@ def place(job: Job, world: World) -> None:
     if workflow_job is None or workflow_job.account_id != account_id:
         return
     workflow_job = _with_run_record(world, workflow_job)
-    named = signed_pull(workflow_job.ref) or workflow_job.pull_number
-    if named:
-        key = PullKey(account_id, workflow_job.repository_id, named)
-        with world.db.transaction() as session:
-            if pull_of(session, key) is None:
-                ask_to_read(world, session, key)
+    _ask_for_named(world, workflow_job)
     settle(world, account_id, [job_id])
+
+
+def _ask_for_named(world: World, job: WorkflowJob) -> None:
+    """Have the pulls read that a job names and that are not known: by its token or event, and by its agents' logs.
+
+    Of what logs name only so many in all: they can name what is not there, and each reading is a request.
+    """
+    sure = signed_pull(job.ref) or job.pull_number
+    with world.db.reading() as session:
+        linked = named_in_jobs(session, job.account_id, [job.id]).get(job.id, set()) - {sure}
+        left = max(0, MOST_NAMED - (job.named_read or 0))
+        logged = _unknown(session, job, sorted(linked)[:MOST_NAMED])[:left]
+        wanted = _unknown(session, job, [sure] if sure else []) + logged
+    if wanted:
+        with world.db.transaction() as session:
+            session.get_one(WorkflowJob, job.id).named_read = (job.named_read or 0) + len(logged)
+            for key in wanted:
+                ask_to_read(world, session, key)
+
+
+def _unknown(session: Session, job: WorkflowJob, numbers: Sequence[int]) -> list[PullKey]:
+    keys = [PullKey(job.account_id, job.repository_id, number) for number in numbers]
+    return [key for key in keys if pull_of(session, key) is None]
 
 
 def read(job: Job, world: World) -> None:
@@ -156,10 +179,11 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     version = config_of(session, job.account_id)
     config = in_force(version.good_text, version.public)
     facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
+    linked = {agent_run.id: frozenset(named_by(agent_run)) for agent_run in agent_runs}
     pulls = candidates(
         session,
         job,
-        numbers=[signed_pull(job.ref), job.pull_number],
+        numbers=[signed_pull(job.ref), job.pull_number, *sorted(frozenset().union(*linked.values()))[:MOST_NAMED]],
         shas=[facts.head_sha, *facts.commits_made],
         branches=[branch_of(facts), claimed_branch(job.ref)],
     )
@@ -168,10 +192,13 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     waits = False
     for agent_run in agent_runs:
         manual = by_hand.get(agent_run.id)
-        found = match(replace(facts, manual=manual), pulls)
+        found = match(replace(facts, manual=manual, linked_pulls=linked[agent_run.id]), pulls)
         if overhead and manual is None and not (found.pulls or found.tied):
             found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
-        target = _target(found, facts.at, world.now())
+        weights = weights_of(session, agent_run, found.pulls)
+        if len(set(weights)) > 1:
+            found = replace(found, note=f"{found.note}; {BY_CALLS}")
+        target = _target(found, weights, facts.at, world.now())
         # A tie stays one, however long it is: only other facts can settle it, and they come with jobs of their own.
         waits = waits or (target == [(Place(Book.UNATTRIBUTED), 1)] and not found.tied)
         for repository_id, number in _move(session, agent_run, found, target, world.now()):
@@ -206,16 +233,18 @@ def run_facts(job: WorkflowJob, default_branch: str, claims_count: bool = False)
         event=job.run_event,
         run_actor_id=job.run_actor_id,
         named_pull=PullNumber(job.pull_number) if job.pull_number else None,
+        ended_at=known_instant(job.run_ended_at_us),
         named_issue=job.issue_number,
         commits_made=frozenset(json.loads(job.commits_made)),
         claims_count=claims_count,
     )
 
 
-def _target(found: Match, at: datetime, now: datetime) -> list[tuple[Place, int]]:
-    """Where the cost of an agent run belongs: places with weights, in stable order."""
+def _target(found: Match, weights: Sequence[int], at: datetime, now: datetime) -> list[tuple[Place, int]]:
+    """Where the cost of an agent run belongs: places with weights, in stable order. `weights`: of the pulls."""
     if found.pulls:
-        return [(Place(Book.PULL, number, found.repository_id), 1) for number in found.pulls]
+        places = (Place(Book.PULL, number, found.repository_id) for number in found.pulls)
+        return list(zip(places, weights, strict=True))
     if found.evidence is Evidence.ALLOCATED:
         return [(Place(Book.OVERHEAD), 1)]
     if not found.tied and now >= at + ABANDONED_AFTER:
@@ -232,7 +261,7 @@ def _move(
     entries = moves(holding(session, key), target)
     post(session, key, entries, found.note, now)
     before = _tied_to(session, agent_run)
-    after = {(found.repository_id or home, number) for number in found.pulls}
+    after = {(place.repository_id or home, place.number): weight for place, weight in target if found.pulls}
     tied = json.dumps(found.tied)
     # What a person said is shown, so their newer words are news.
     said_anew = found.evidence is Evidence.MANUAL and agent_run.evidence_note != found.note
@@ -250,32 +279,33 @@ def _move(
         Tie(
             account_id=agent_run.account_id,
             agent_run_id=agent_run.id,
-            repository_id=found.repository_id or home,
+            repository_id=repository_id,
             number=number,
             evidence=found.evidence.value if found.evidence else "",
             note=found.note,
+            weight=weight,
         )
-        for number in found.pulls
+        for (repository_id, number), weight in after.items()
     )
     agent_run.evidence = found.evidence.value if found.evidence else ""
     agent_run.evidence_note = found.note
     agent_run.tied_pulls = tied
     session.add(agent_run)
     session.flush()
-    return before | after | candidates_of_tie
+    return {*before, *after, *candidates_of_tie}
 
 
-def _tied_to(session: Session, agent_run: AgentRun) -> set[tuple[int, int]]:
-    query = select(Tie.repository_id, Tie.number).where(
+def _tied_to(session: Session, agent_run: AgentRun) -> dict[tuple[int, int], int]:
+    """The (repository, pull)s of an agent run with their weights."""
+    query = select(Tie.repository_id, Tie.number, Tie.weight).where(
         Tie.account_id == agent_run.account_id, Tie.agent_run_id == agent_run.id
     )
-    return set(session.exec(query))
+    return {(repository_id, number): weight for repository_id, number, weight in session.exec(query)}
 
 
 def _look_again(job: WorkflowJob, at: datetime) -> NewJob:
     """Cost that still has no pull after 14 days is abandoned; somebody must look then."""
-    where = job.account_id, job.repository_id, job.run_id
-    return run_job(*where, "place", job.id, at + ABANDONED_AFTER, dedupe="abandon")
+    return run_job(*_where(job), "place", job.id, at + ABANDONED_AFTER, dedupe="abandon")
 
 
 def ask_to_read(world: World, session: Session, key: PullKey) -> None:
@@ -319,8 +349,32 @@ def _keep_run_record(world: World, session: Session, job: WorkflowJob, run: Work
         job.run_created_at_us = us(run.created_at)
         job.run_started_at_us = us(run.started_at)
         job.run_conclusion = run.conclusion
-        if run.status != "completed":
-            enqueue(session, ended_job(job, at=world.now()), world.now())
+        # The attempt's conclusion stands until GitHub is asked how this very job ended.
+        wait = timedelta(0) if run.status == "completed" else FIRST_LOOK
+        enqueue(session, ended_job(job, world.now() + wait), world.now())
     session.add(job)
     session.flush()
     mark(session, job.account_id, job.repository_id)
+    if run:
+        _keep_head(world, session, job, run.head_sha)
+
+
+def _keep_head(world: World, session: Session, job: WorkflowJob, sha: str) -> None:
+    """A run on a pull tells what the pull's head was then, also where a force-push and a lost delivery hid it.
+
+    Whoever else ran on that commit is settled again, each in its own lane.
+    """
+    number = pull_of_head(job.ref, job.event_name, job.run_event)
+    if number is None:
+        return
+    key = PullKey(job.account_id, job.repository_id, number)
+    if is_head(session, key, sha):
+        return
+    remember_heads(session, key, [sha])
+    others = (other for other in jobs_on_sha(session, key, sha) if other.id != job.id)
+    places = [run_job(*_where(other), "place", other.id, world.now()) for other in others]
+    enqueue_all(session, places, world.now())
+
+
+def _where(job: WorkflowJob) -> tuple[int, int, int]:
+    return job.account_id, job.repository_id, job.run_id

@@ -28,6 +28,7 @@ from app.store.books import post_usage
 from app.store.compressed import compressed, decompressed
 from app.store.jobs import pull_job, run_job
 from app.store.keys import new_keys
+from app.store.named_pulls import add_named
 from app.store.overlap import take_over
 from app.store.pulls import PullKey
 from app.store.queue import Job, enqueue, enqueue_all
@@ -232,6 +233,7 @@ def _add(
         row = agent_run_row(key, job_id, record_id, sent.report, each.run, counted, world.prices.version)
         added[each.run.agent, each.run.session] = KeptRun(row, "recorded", counted.unpriced_models)
         store.add_agent_run(session, row)
+        add_named(session, key, job_id, each.run.named)
         post_usage(session, key, counted.by_month, sent.now)
     return added
 

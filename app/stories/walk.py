@@ -21,7 +21,7 @@ from app.store.accounts import repositories_of, repository_of
 from app.store.books import holding
 from app.store.configs import config_of
 from app.store.corrections import calls_behind
-from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming
+from app.store.costs import Behind, TiedRun, open_jobs_on_pull, tied_runs, ties_naming
 from app.store.pulls import PullKey, pull_of
 from app.store.rolled_up import busy_in
 from app.store.tables import AgentRun, Pull, Repository, Tie, WorkflowJob
@@ -30,6 +30,7 @@ from app.store.walk import (
     PullInMonth,
     agent_run_of,
     amounts_of_pulls,
+    known_of_pulls,
     known_of_repository,
     pulls_of_month,
     repository_ids,
@@ -72,11 +73,15 @@ class ShareStep:
 
 @dataclass(frozen=True, slots=True)
 class PullStep:
-    """A pull with its agent runs, oldest first. `tied_candidates` and `open_jobs`: what is in no figure."""
+    """A pull with its agent runs, or a page of them. `tied_candidates` and `open_jobs`: what is in no figure.
+
+    `by_month` and `known` are of all its agent runs.
+    """
 
     pull: Pull
     repository: Repository | None
     by_month: dict[Month, NanoUsd]
+    known: Known
     shares: tuple[ShareStep, ...]
     tied_candidates: int
     open_jobs: int
@@ -84,10 +89,6 @@ class PullStep:
     @property
     def amount(self) -> NanoUsd:
         return NanoUsd(sum(self.by_month.values()))
-
-    @property
-    def known(self) -> Known:
-        return sum((Known.of(each.tied.agent_run) for each in self.shares), Known())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +171,23 @@ def without_pull(
         return runs_without_pull(session, account_id, repository_id, month, after, most)
 
 
-def pull_step(world: World, account_id: int, repository_id: int, number: int) -> PullStep | None:
-    """A pull and its agent runs; None: there is no such one."""
+def pull_step(
+    world: World, account_id: int, repository_id: int, number: int, page: Behind | None = None
+) -> PullStep | None:
+    """A pull and its agent runs, all of them or a page; None: there is no such pull."""
     key = PullKey(account_id, repository_id, number)
     with world.db.reading() as session:
         pull = pull_of(session, key)
         if pull is None:
             return None
-        shares = shares_of_pull(session, account_id, repository_id, number)
+        tied = tied_runs(session, key, page)
+        shares = shares_of_pull(session, account_id, repository_id, number, [each.agent_run.id for each in tied])
         return PullStep(
             pull=pull,
             repository=repository_of(session, account_id, repository_id),
             by_month=amounts_of_pulls(session, account_id, repository_id, [number])[number],
-            shares=tuple(ShareStep(each, shares.get(each.agent_run.id, {})) for each in tied_runs(session, key)),
+            known=known_of_pulls(session, account_id, repository_id, [number]).get(number, NOBODY),
+            shares=tuple(ShareStep(each, shares.get(each.agent_run.id, {})) for each in tied),
             tied_candidates=ties_naming(session, key),
             open_jobs=open_jobs_on_pull(session, key),
         )

@@ -8,6 +8,7 @@ import pytest
 from collect import collect
 from collect.calls import AgentRun
 from collect.claude_transcript import UNANSWERED
+from collect.files import tail_digest
 from collect.places import Surroundings
 from collect.sources import BROKEN
 from collect.window import Window
@@ -95,3 +96,48 @@ def test_what_only_mentions_an_error_of_the_api_is_no_retry(tmp_path: Path) -> N
     run = read(tmp_path, jsonl([answer(), mention, stamped("system", 16, subtype="api_error"), answer(17)]))
     assert run.shape is not None
     assert run.shape.as_json()["retries"] == 1
+
+
+# ---- links to pulls -------------------------------------------------------------------------------------------------
+
+
+def link(number: object = 12, place: object = "acme/widgets") -> dict[str, Any]:
+    url = f"https://github.com/{place}/pull/{number}"
+    return {"type": "pr-link", "sessionId": SESSION, "prNumber": number, "prUrl": url, "prRepository": place}
+
+
+def linked(home: Path, *lines: dict[str, Any], tail: bytes = b"", repository: str = "Acme/Widgets") -> AgentRun:
+    path = home / ".claude" / "projects" / "p" / f"{SESSION}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(jsonl([answer(), *lines]) + tail)
+    ((run,), _) = collect(Surroundings([str(home)], repository=repository), Window())
+    return run
+
+
+def test_the_pulls_of_the_jobs_repository_with_which_a_session_is_linked_are_claimed_of_it(tmp_path: Path) -> None:
+    run = linked(tmp_path, link(13), link(12), link(13), link(99, "acme/other"))
+    assert (run.pulls, run.as_json()["pulls"]) == ([12, 13], [12, 13])
+    assert [call.pull for call in run.calls] == [0]
+    assert linked(tmp_path, link(), repository="").pulls == []
+
+
+@pytest.mark.parametrize("wrong", [link("12"), link(None), link(0), link(True), link(2**31), link(12, None)])
+def test_a_link_that_is_none_is_passed_over(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    run = linked(tmp_path, wrong, link(7))
+    assert (run.pulls, run.completeness, len(run.calls)) == ([7], "complete", 1)
+
+
+def test_a_torn_link_is_no_sign_of_missing_calls(tmp_path: Path) -> None:
+    run = linked(tmp_path, tail=jsonl([link()])[:-20])
+    assert (run.pulls, run.completeness) == ([], "complete")
+
+
+def test_a_link_that_stood_in_the_log_before_the_job_is_not_claimed(tmp_path: Path) -> None:
+    path = tmp_path / ".claude" / "projects" / "p" / f"{SESSION}.jsonl"
+    path.parent.mkdir(parents=True)
+    old = jsonl([answer(5), link(11)])
+    path.write_bytes(old)
+    known = {str(path.resolve()): (len(old), tail_digest(str(path), len(old)))}
+    path.write_bytes(old + jsonl([answer(), link(12)]))
+    ((run,), _) = collect(Surroundings([str(tmp_path)], repository="acme/widgets"), Window(known=known))
+    assert run.pulls == [12]

@@ -113,7 +113,23 @@ def test_the_pages_command_shows_the_lines(tmp_path: Path) -> None:
     assert [run["agent"] for run in json.loads(shown.stdout)["agent_runs"]] == ["a"]
 
 
+def test_a_call_tells_which_pull_it_served(tmp_path: Path) -> None:
+    write(tmp_path, line(1, pull=12), line(2), line(3, pull=12), line(4, pull=13), END)
+    (run,) = read(tmp_path)
+    told = run.as_json()
+    assert [call.get("pull") for call in told["calls"]] == [12, None, 12, 13]  # type: ignore[attr-defined]
+    assert (run.completeness, "pulls" in told) == ("complete", False)
+
+
+def test_the_first_twenty_pulls_that_a_session_names_are_kept(tmp_path: Path) -> None:
+    write(tmp_path, *(line(number, pull=number) for number in range(1, 25)), END)
+    (run,) = read(tmp_path)
+    assert [call.pull for call in run.calls] == [*range(1, 21), 0, 0, 0, 0]
+
+
 WRONG: dict[str, Any] = {
+    "no pull": line(2, pull=0), "a pull as text": line(2, pull="12"), "a pull of null": line(2, pull=None),
+    "a truth as a pull": line(2, pull=True), "a pull beyond all": line(2, pull=2**31),
     "an unknown field": line(2, total_tokens=12), "a negative count": line(2, input_tokens=-1),
     "a count as text": line(2, input_tokens="5"), "a fraction": line(2, output_tokens=1.5),
     "a count of null": line(2, cache_read_tokens=None), "an absurd count": line(2, output_tokens=10**13),

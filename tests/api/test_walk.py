@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.core.definitions import DEFINITIONS
 from tests.api.conftest import Scene
 from tests.api.reader import Reader, nano
 from tests.stories.stage import CALL_NANO_USD
@@ -44,8 +45,10 @@ def _check_pull(reader: Reader, listed: dict[str, Any], month: str) -> None:
     assert pull["cost"] == listed["cost"]
     assert nano(listed["in_month"]) == sum(nano(each["cost"]) for each in pull["by_month"] if each["month"] == month)
     assert nano(pull["cost"]) == sum(nano(each["cost"]) for each in pull["by_month"])
-    assert nano(pull["cost"]) == sum(nano(each["share"]) for each in pull["agent_runs"])
-    for each in pull["agent_runs"]:
+    runs = list(reader.pages(listed["_links"]["self"]["href"] + "?limit=1", "agent_runs"))
+    assert runs == pull["agent_runs"]
+    assert nano(pull["cost"]) == sum(nano(each["share"]) for each in runs)
+    for each in runs:
         assert each["evidence"]["level"] == "E1"
         assert (each["evidence"]["label"], each["evidence"]["note"]) == ("direct", "the signed token names the pull")
         _check_run(reader, each["agent_run"])
@@ -121,6 +124,24 @@ def test_pages_are_in_the_order_of_ids_and_lose_nothing(sqlite_scene: Scene) -> 
     )
 
 
+def test_a_page_of_a_pulls_agent_runs_tells_the_figures_of_the_whole_pull(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    path = f"/v1/pulls/{_widgets(reader)}/3"
+    whole, first = reader.get(path), reader.get(f"{path}?limit=1")
+    assert (len(whole["agent_runs"]), whole["next"], whole["_links"]["next"]) == (3, None, None)
+    ids = [each["agent_run"]["id"] for each in whole["agent_runs"]]
+    assert ids == sorted(ids)
+    assert (first["agent_runs"], first["next"]) == (whole["agent_runs"][:1], ids[0])
+    paged = {"agent_runs", "next", "_links"}
+    assert {name: told for name, told in first.items() if name not in paged} == {
+        name: told for name, told in whole.items() if name not in paged
+    }
+    last = reader.get(f"{path}?limit=1&cursor={ids[1]}")
+    assert (last["agent_runs"], last["next"]) == (whole["agent_runs"][2:], None)
+    assert reader.ask(f"{path}?cursor=7").status == 400
+    assert reader.ask(f"{path}?limit=0").status == 400
+
+
 def test_an_unchanged_answer_is_not_sent_again(sqlite_scene: Scene) -> None:
     reader = sqlite_scene.reader
     for path in (OCTOBER, "/v1/shares.csv?month=2026-10"):
@@ -136,6 +157,39 @@ def test_the_scopes_of_every_kind_sum_to_the_month(sqlite_scene: Scene, by: str)
     reader = sqlite_scene.reader
     told = list(reader.pages(f"{OCTOBER}/metrics?by={by}&limit=1", "scopes"))
     assert sum(nano(each["spend"]) for each in told) == 11 * CALL_NANO_USD
+    days = reader.pages(f"/v1/periods/2026-10-01/2026-10-31/metrics?by={by}&limit=1", "scopes")
+    assert list(days) == told
     for each in told:
         assert nano(each["dead_total"]) == sum(nano(amount) for amount in each["dead"].values())
         assert nano(each["spend"]) == sum(nano(part["cost"]) for part in each["yields"]["classes"].values())
+
+
+def test_other_days_take_what_was_used_in_them(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    parts = [
+        reader.get(f"/v1/periods/{days}/metrics")["scopes"][0]
+        for days in ("2026-10-01/2026-10-05", "2026-10-06/2026-10-31")
+    ]
+    assert sum(nano(each["spend"]) for each in parts) == 11 * CALL_NANO_USD
+    assert reader.get("/v1/periods/2026-01-01/2026-01-01/metrics")["scopes"][0]["merged_pulls"] == 0
+
+
+@pytest.mark.parametrize(
+    "days", ["2026-10-05/2026-10-04", "2026-10-01/2027-10-02", "2026-02-30/2026-03-01", "2026-1/2"]
+)
+def test_days_that_there_cannot_be_are_not_found(sqlite_scene: Scene, days: str) -> None:
+    assert sqlite_scene.reader.ask(f"/v1/periods/{days}/metrics").status == 404
+
+
+def test_the_trend_ends_with_the_month_and_says_what_the_months_say(sqlite_scene: Scene) -> None:
+    reader = sqlite_scene.reader
+    trend = reader.follow(reader.get("/v1/months/2026-11")["_links"]["trend"])
+    assert [each["month"] for each in trend["months"]] == [f"2026-{month:02}" for month in range(6, 12)]
+    for each in trend["months"][-2:]:
+        assert each["metrics"] == reader.get(f"/v1/months/{each['month']}/metrics")["scopes"][0]
+
+
+def test_what_each_metric_means_is_told(sqlite_scene: Scene) -> None:
+    told = sqlite_scene.reader.get("/v1/definitions")["definitions"]
+    assert [each["id"] for each in told] == [each.id for each in DEFINITIONS]
+    assert all(each["formula"] and each["version"] >= 1 for each in told)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.facts import PullNumber
-from app.core.matching import Evidence, ManualLink, PullFacts, RunFacts, match
+from app.core.matching import Evidence, ManualLink, PullFacts, RunFacts, match, pull_of_head
 
 NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -288,3 +288,21 @@ def test_a_branch_that_is_used_again_gives_old_work_to_the_pull_of_that_time() -
     second = pull(2, created_at=NOON + 2 * HOUR, commits={"a" * 40: NOON})
     assert match(RUN, [first, second]).pulls == (1,)
     assert match(replace(RUN, at=NOON + 3 * HOUR), [first, second]).pulls == (2,)
+
+
+@pytest.mark.parametrize(
+    ("ref", "event_name", "event", "number"),
+    [
+        ("refs/pull/7/merge", "pull_request", "pull_request", 7),
+        ("refs/pull/7/head", "pull_request_review", "pull_request_review", 7),
+        ("refs/pull/7/merge", "pull_request", "push", None),
+        ("refs/pull/7/merge", "pull_request", None, None),
+        ("refs/pull/7/merge", "workflow_dispatch", "workflow_dispatch", None),
+        ("refs/heads/main", "pull_request_target", "pull_request_target", None),
+        ("claimed:refs/pull/7/merge", "pull_request", "pull_request", None),
+    ],
+)
+def test_a_run_tells_a_pulls_head_by_its_signed_ref_and_githubs_record_together(
+    ref: str, event_name: str, event: str | None, number: int | None
+) -> None:
+    assert pull_of_head(ref, event_name, event) == number

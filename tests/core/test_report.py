@@ -117,7 +117,7 @@ def test_the_first_line_is_the_one_thing() -> None:
     [
         (pull(run(1, "2")), "**$2.00** · 1 agent run · by signed evidence"),
         (pull(run(1, "2"), run(2, "1")), "**$3.00** · 2 agent runs · all by signed evidence"),
-        (pull(run(1, "2", evidence="E3")), "**$2.00** · 1 agent run · by a commit that GitHub confirms"),
+        (pull(run(1, "2", evidence="E3")), "**$2.00** · 1 agent run · by GitHub's record"),
         (pull(run(1, "2"), state=PullState.OPEN), "**$2.00 so far** · 1 agent run · by signed evidence"),
         (
             pull(run(1, "2"), state=PullState.CLOSED),

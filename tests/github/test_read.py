@@ -170,6 +170,16 @@ def test_only_skipped_runs_up_to_githubs_limit_tell_nothing_of_the_others(
     assert client.count_workflow_runs("acme", "shop", "a.yml", Month(2026, 10)) == ran
 
 
+def test_how_the_jobs_of_an_attempt_ended_is_read_by_their_check_runs(shop: Shop) -> None:
+    run = shop.gh.start_workflow_run(NAME, "pull_request", shop.number)
+    shop.gh.add_job(run["run_id"], "tests")
+    shop.gh.finish_job(run["run_id"], run["job_id"], "failure")
+    first, second = shop.client.read_job_ends("acme", "shop", run["run_id"], 1)
+    assert (first.check_run_id, first.conclusion, first.ended_at) == (run["check_run_id"], "failure", shop.gh.hub.now())
+    assert (second.conclusion, second.ended_at) == (None, None)
+    assert shop.client.read_job_ends("acme", "shop", run["run_id"], 2) == []
+
+
 def test_each_attempt_of_a_workflow_run_is_read(shop: Shop) -> None:
     run = shop.gh.start_workflow_run(NAME, "pull_request", shop.number, actor="ada")
     shop.gh.finish_run(run["run_id"], "failure")

@@ -23,7 +23,7 @@ from app.sandbox.rest.apps import DELIVERIES_ARE_KEPT
 from app.sandbox.rest.door import Answer, Door
 from app.sandbox.rest.routes import OPERATIONS, written
 from app.sandbox.sandbox import _register_actions
-from app.sandbox.state import Attempt, Delivery, Hub, Repository
+from app.sandbox.state import Attempt, Delivery, Hub, Repository, WorkflowRun
 from app.sandbox.steer.accounts import Accounts
 from app.sandbox.steer.pulls import Pulls
 from app.sandbox.steer.repositories import Repositories
@@ -60,7 +60,7 @@ class SimulatedGitHub:
         self._log: dict[int, Delivery] = {}
         self._tidy_at = LOG_IS_TIDIED_AT
         self._count = 0
-        self._ends: list[tuple[datetime, int, Attempt, str]] = []
+        self._ends: list[tuple[datetime, int, WorkflowRun, Attempt, str]] = []
         self.told = told
         _register_actions(self.whole)
         self.desk = self._steered(self.whole)
@@ -74,13 +74,16 @@ class SimulatedGitHub:
     def set_time(self, instant: datetime) -> None:
         self.whole.clock.set(instant)
         while self._ends and self._ends[0][0] <= instant:
-            at, _, attempt, conclusion = heapq.heappop(self._ends)
+            at, _, run, attempt, conclusion = heapq.heappop(self._ends)
             attempt.status, attempt.conclusion, attempt.updated_at = "completed", conclusion, at
+            for job in run.jobs.values():
+                if job.run_attempt == attempt.number:
+                    job.conclusion, job.completed_at = conclusion, at
 
-    def end_later(self, at: datetime, attempt: Attempt, conclusion: str) -> None:
-        """Let an attempt of a workflow run end at that time."""
+    def end_later(self, at: datetime, run: WorkflowRun, attempt: Attempt, conclusion: str) -> None:
+        """Let an attempt of a workflow run end at that time, with its jobs."""
         self._count += 1
-        heapq.heappush(self._ends, (at, self._count, attempt, conclusion))
+        heapq.heappush(self._ends, (at, self._count, run, attempt, conclusion))
 
     def note_delivery(self, delivery: Delivery) -> None:
         """Put an attempt to deliver in the log. What GitHub has forgotten by now is thrown away now and then."""

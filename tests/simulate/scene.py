@@ -258,7 +258,7 @@ class Scene:
             longest_s = max(longest_s, takes_s)
             self.after.append((takes_s, Report(claims_of(read_claims(signed), signed), body)))
         conclusion = self.random.choice(("success", "success", "failure"))
-        self.place.github.end_later(self.hub.now() + timedelta(seconds=longest_s + 30), attempt, conclusion)
+        self.place.github.end_later(self.hub.now() + timedelta(seconds=longest_s + 30), record, attempt, conclusion)
 
     def later_known(self, run: Mapping[str, Any], served: Iterable[int], level: str, *, pulls_in: int = 0) -> None:
         """Write down whom a run served once that is so: its pull was opened after the run, or a person said so."""

@@ -26,6 +26,7 @@ from app.worker import Worker
 from app.world import World
 
 AUDIENCE = "https://meter.example"
+CLAIMS = ("check_run_id", "event_name", "actor", "actor_id")  # that a test may have other than they were
 ORGANISATION = "acme"
 REPOSITORY = "acme/widgets"
 CALL_NANO_USD = 1_000 * 3_000 + 1_300 * 15_000  # claude-sonnet-4-5: $3 and $15 a million tokens
@@ -140,11 +141,11 @@ class Stage:
     def report(
         self, run: dict[str, Any], calls: int | list[dict[str, Any]], session: str, team: str = "platform", **more: Any
     ) -> Recorded:
-        """Send a job's closing record with a token of its own. `claims`: what it says otherwise than it would."""
+        """Send a job's closing record with a token of its own. CLAIMS: what it says."""
+        claims = {name: more.pop(name) for name in CLAIMS if name in more}
         at = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
         listed = [self.call(f"{session}/{n}") for n in range(calls)] if isinstance(calls, int) else calls
         job = {"name": "agent", "started_at": at, **more.pop("job", {})}
-        claims = more.pop("claims", {})
         agent_run = {"agent": "claude-code", "session": session, "completeness": "complete", "calls": listed, **more}
         body = {
             "schema": "mergemeter.agent-runs/1",
@@ -168,8 +169,8 @@ class Stage:
             **changed,
         }
 
-    def send(self, run: dict[str, Any], body: dict[str, Any], **said: Any) -> Recorded:
-        claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE, **said))
+    def send(self, run: dict[str, Any], body: dict[str, Any], **claimed: Any) -> Recorded:
+        claims = self.verifier.verify(self.gh.mint_token(run, AUDIENCE, **claimed))
         with self.world.db.reading() as session:
             terms = admit(session, claims)
         sent = prepare(self.world, claims, terms, json.dumps(body).encode(), body)

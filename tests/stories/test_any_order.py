@@ -28,6 +28,7 @@ BRANCHES = ("one", "two")
 OPS = (
     "push", "force", "open", "open", "merge", "close", "reopen", "revert",
     "agent on pull", "agent on pull", "agent on push", "agent on dispatch", "agent on comment", "agent on schedule",
+    "agent opens pull", "agent opens pull",
     "attribute", "attribute", "detach",
 )  # fmt: skip
 
@@ -71,6 +72,9 @@ class Happenings:
         for report in self.reports:
             report(self.tidy)
         self.tidy.settle()
+        self.tidy.tick(3600)  # those who saw a run go on ask how it ended
+        self.tidy.settle()
+        self.untidy.settle()
 
     # ---- operations ----------------------------------------------------------------------------------------------
 
@@ -125,6 +129,24 @@ class Happenings:
     def agent_on_schedule(self) -> None:
         self._agent({}, event="schedule")
 
+    def agent_opens_pull(self) -> None:
+        """A run on the default branch names pulls: one that somebody opened in its time or after it, and others."""
+        branch, other = self.random.choice(BRANCHES), self._one("all")
+        if branch in {pull["head"]["ref"] for pull in self._pulls("open")}:
+            return
+        run = self.gh.start_workflow_run(REPOSITORY, "workflow_dispatch", path=PATH)
+        ended = self.random.choice(["before", "after", "never"])
+        if ended == "before":
+            self.gh.finish_run(run["run_id"])
+        self.tidy.tick()
+        self.files += 1
+        author = self.random.choice(["ada", "ada", "bob"])
+        number = self.gh.open_pull(REPOSITORY, branch, files={"a.py": str(self.files)}, author=author)
+        if ended == "after":
+            self.gh.finish_run(run["run_id"])
+        claimed = {number, other or number}
+        self._tell(run, {}, pulls=sorted(claimed), named=self.random.choice([None, *sorted(claimed)]))
+
     def _agent_on_branch(self, event: str) -> None:
         self.push()
         branches = {pull["head"]["ref"] for pull in self._pulls("open")} & set(BRANCHES)
@@ -132,14 +154,16 @@ class Happenings:
             self._agent({}, event=event, branch=min(branches))
 
     def _agent(self, job: dict[str, Any], **event: Any) -> None:
-        run = self.gh.start_workflow_run(REPOSITORY, path=PATH, **event)
+        self._tell(self.gh.start_workflow_run(REPOSITORY, path=PATH, **event), job)
+
+    def _tell(self, run: dict[str, Any], job: dict[str, Any], named: int | None = None, **more: Any) -> None:
         session = f"{run['run_id']:012}"
         self.calls += 1
-        calls = [self.tidy.call(f"{session}")]
+        calls = [self.tidy.call(f"{session}", **({"pull": named} if named else {}))]
         at = {"started_at": calls[0]["at"], **job}
 
         def report(stage: Stage) -> None:
-            stage.report(run, calls, session, job=at)
+            stage.report(run, calls, session, job=at, **more)
 
         self.reports.append(report)
         self.pending.append(report)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from argparse import Namespace
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_what_is_not_there_is_said_plainly(stage: Stage, capsys: Capture, what: 
 
 def test_a_report_has_a_row_for_each_repository_and_a_total(stage: Stage, capsys: Capture) -> None:
     account_id = a_month(stage)
-    assert report(stage.world, [account_id], Namespace(month="2026-10", repository=None, csv=False)) == 0
+    assert report(stage.world, [account_id], asked()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "acme, 2026-10 (provisional until 2026-11-15)"
     assert [line.split()[0] for line in lines[2:5]] == ["repository", "widgets", "all"]
@@ -111,7 +112,7 @@ def test_a_report_has_a_row_for_each_repository_and_a_total(stage: Stage, capsys
 
 def test_a_report_of_one_repository_lists_its_pulls(stage: Stage, capsys: Capture) -> None:
     account_id = a_month(stage)
-    assert report(stage.world, [account_id], Namespace(month="2026-10", repository="acme/widgets", csv=False)) == 0
+    assert report(stage.world, [account_id], asked(repository="acme/widgets")) == 0
     out = capsys.readouterr().out
     (row,) = [line.split() for line in out.splitlines() if line.startswith("#1")]
     assert row == ["#1", "A", "title", "merged", "$0.07", "$0.07", "1"]
@@ -120,7 +121,7 @@ def test_a_report_of_one_repository_lists_its_pulls(stage: Stage, capsys: Captur
 
 def test_the_csv_sums_to_the_months_charges(stage: Stage, capsys: Capture) -> None:
     account_id = a_month(stage)
-    assert report(stage.world, [account_id], Namespace(month="2026-10", repository=None, csv=True)) == 0
+    assert report(stage.world, [account_id], asked(csv=True)) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert sum(int(row["cost_nano_usd"] or 0) for row in rows) == 6 * CALL_NANO_USD
     assert sorted((row["book"], row["pull"], row["evidence_label"]) for row in rows) == [
@@ -129,13 +130,71 @@ def test_the_csv_sums_to_the_months_charges(stage: Stage, capsys: Capture) -> No
     assert [row["cost_nano_usd"] for row in rows if row["unpriced_calls"] == "1"] == [""]
 
 
+DAYS = {"month": None, "first": "2026-10-05", "last": "2026-10-11"}
+
+
 @pytest.mark.parametrize(
-    ("changed", "code"), [({"month": "October"}, 2), ({"repository": "acme/gadgets"}, 1)], ids=["month", "repository"]
+    ("changed", "code", "told"),
+    [
+        ({"month": "October"}, 2, "not a month"),
+        ({"repository": "acme/gadgets"}, 1, "There is no repository"),
+        ({"month": None}, 2, "Name a month"),
+        ({"first": "2026-10-05"}, 2, "Name a month"),
+        ({**DAYS, "last": None}, 2, "Name a month"),
+        ({**DAYS, "last": "2026-10-04"}, 2, "before the first"),
+        ({**DAYS, "first": "5 October"}, 2, "isoformat"),
+        ({**DAYS, "csv": True}, 2, "leave --by"),
+        ({"by": "team", "repository": "acme/widgets"}, 2, "leave --by"),
+        ({"by": "team", "trend": True}, 2, "--trend is of the whole account"),
+        ({**DAYS, "trend": True}, 2, "--trend is of the whole account"),
+    ],
 )
-def test_a_report_of_nothing_is_refused(stage: Stage, capsys: Capture, changed: dict[str, Any], code: int) -> None:
-    options = Namespace(**({"month": "2026-10", "repository": None, "csv": False} | changed))
-    assert report(stage.world, [stage.install()], options) == code
-    assert capsys.readouterr().out == ""
+def test_a_report_of_nothing_is_refused(
+    stage: Stage, capsys: Capture, changed: dict[str, Any], code: int, told: str
+) -> None:
+    assert report(stage.world, [stage.install()], asked(**changed)) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert told in said.err
+
+
+def asked(**changed: Any) -> Namespace:
+    """A command line; what is not said is as it is without."""
+    usual = {"month": "2026-10", "repository": None, "csv": False, "first": None, "last": None, "by": None}
+    return Namespace(**(usual | {"trend": False} | changed))
+
+
+def rows_of(capsys: Capture) -> list[list[str]]:
+    lines = capsys.readouterr().out.splitlines()
+    return [re.split(" {2,}", line) for line in lines[2 : lines.index("", 2)]]
+
+
+def test_metrics_of_each_scope_are_a_row_the_dearest_first(stage: Stage, capsys: Capture) -> None:
+    account_id = a_month(stage)
+    assert report(stage.world, [account_id], asked(by="workflow")) == 0
+    head, row = rows_of(capsys)
+    told = dict(zip(head, row, strict=True))
+    assert told["workflow"] == "acme/widgets .github/workflows/agent.yml"
+    assert (told["charges"], told["merged"], told["survived"], told["runs"]) == ("$0.14", "1", "1", "4")
+    assert told["yield"] == "–"  # nothing is decided yet
+    assert report(stage.world, [account_id], asked(by="repository")) == 0
+    assert rows_of(capsys)[1][0] == "acme/widgets"
+
+
+def test_other_days_than_a_month_are_told_too(stage: Stage, capsys: Capture) -> None:
+    account_id = a_month(stage)
+    assert report(stage.world, [account_id], asked(**DAYS)) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("acme, 2026-10-05 to 2026-10-11 (provisional)")
+    assert "$0.14" in out
+
+
+def test_a_trend_has_a_row_for_each_of_six_months(stage: Stage, capsys: Capture) -> None:
+    account_id = a_month(stage)
+    assert report(stage.world, [account_id], asked(trend=True)) == 0
+    rows = rows_of(capsys)
+    assert [row[0] for row in rows] == ["month", *(f"2026-{month:02}" for month in range(5, 11))]
+    assert [row[1] for row in rows[1:]] == [*["$0.00"] * 5, "$0.14"]
 
 
 def test_a_sum_that_does_not_add_up_says_so() -> None:

@@ -114,6 +114,74 @@ def test_an_attempt_that_failed_after_its_record_came_is_asked_for_and_found(sta
     assert by_class(metrics_of(stage.world, account_id, PERIOD)) == {ShareClass.FAILED: 1}
 
 
+def test_another_jobs_failure_is_not_the_agents(stage: Stage) -> None:
+    account_id = stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})
+    run = stage.agent(pull=number)
+    tests = stage.gh.add_job(run["run_id"], "tests")
+    stage.settle()
+    stage.gh.finish_job(run["run_id"], run["job_id"], "success")
+    stage.gh.finish_job(run["run_id"], tests["job_id"], "failure")
+    stage.gh.finish_run(run["run_id"], "failure")
+    stage.tick(3600)
+    stage.settle()
+    assert stage.rows("SELECT run_conclusion FROM workflow_job") == [("success",)]
+    assert by_class(metrics_of(stage.world, account_id, PERIOD)) == {ShareClass.PENDING: 1}
+
+
+def test_the_agents_failure_counts_in_a_run_that_lets_it_fail(stage: Stage) -> None:
+    account_id = stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})
+    run = stage.gh.start_workflow_run(REPOSITORY, path=".github/workflows/agent.yml", pull=number)
+    stage.gh.finish_job(run["run_id"], run["job_id"], "failure")
+    stage.gh.finish_run(run["run_id"], "success")  # continue-on-error
+    stage.report(run, 1, "after its end")
+    stage.settle()
+    assert stage.rows("SELECT run_conclusion FROM workflow_job") == [("failure",)]
+    assert by_class(metrics_of(stage.world, account_id, PERIOD)) == {ShareClass.FAILED: 1}
+
+
+def test_a_job_without_a_signed_check_run_has_the_attempts_end(stage: Stage) -> None:
+    stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})
+    run = stage.gh.start_workflow_run(REPOSITORY, path=".github/workflows/agent.yml", pull=number)
+    stage.gh.finish_run(run["run_id"], "timed_out")
+    stage.report(run, 1, "unsigned", check_run_id=None)
+    stage.settle()
+    stage.settle()
+    assert stage.rows("SELECT check_run_id, run_conclusion FROM workflow_job") == [(None, "timed_out")]
+
+
+def test_how_each_of_many_jobs_ended_is_read_over_pages(stage: Stage) -> None:
+    stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})
+    run = stage.agent(pull=number)
+    others = [stage.gh.add_job(run["run_id"], f"leg {leg}") for leg in range(120)]
+    stage.report(others[-1], 1, "the last leg", job={"name": "leg 119"})
+    stage.settle()
+    stage.gh.finish_job(run["run_id"], others[-1]["job_id"], "cancelled")
+    stage.gh.finish_run(run["run_id"], "failure")
+    stage.tick(3600)
+    stage.settle()
+    found = stage.rows("SELECT job_name, run_conclusion FROM workflow_job ORDER BY job_name")
+    assert found == [("agent", "failure"), ("leg 119", "cancelled")]
+
+
+def test_asking_again_how_an_attempt_ended_changes_nothing(stage: Stage) -> None:
+    stage.install()
+    number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})
+    run = stage.agent(pull=number)
+    stage.gh.finish_run(run["run_id"], "failure")
+    stage.settle()
+    query = "SELECT * FROM workflow_job"
+    before, books = stage.rows(query), stage.rows("SELECT * FROM ledger_entry")
+    late = stage.gh.add_job(run["run_id"], "late")
+    stage.report(late, 1, "late", job={"name": "late"})  # asks once more for all
+    stage.settle()
+    assert stage.rows(query)[0] == before[0]
+    assert stage.rows("SELECT * FROM ledger_entry")[: len(books)] == books
+
+
 def test_a_failed_attempt_whose_commit_is_in_its_pull_is_not_failed(stage: Stage) -> None:
     account_id = stage.install()
     number = stage.gh.open_pull(REPOSITORY, "one", files={"a.py": "1"})

@@ -62,7 +62,7 @@ def test_a_commented_run_that_somebody_starts_again_stays_the_pull_s(stage: Stag
     run = stage.gh.start_workflow_run(REPOSITORY, "issue_comment", pull=number, actor="ada")
     again = stage.gh.rerun(run["run_id"], actor="bob")
     signed = {"actor": named, "actor_id": str(stage.gh.account_id(named))}
-    stage.report(again, 1, "again", job={"pull_number": number}, claims=signed)
+    stage.report(again, 1, "again", job={"pull_number": number}, **signed)
     stage.settle()
     assert stage.evidence() == [(level, number if level else None)]
 

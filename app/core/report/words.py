@@ -23,7 +23,7 @@ MONTHS = (
 LEVELS = {
     "E1": ("direct", "the signed token of the workflow run names this pull"),
     "E2": ("manual", "a person set it, with a reason"),
-    "E3": ("direct", "GitHub's record of the workflow run names a commit of this pull"),
+    "E3": ("direct", "GitHub's record ties the workflow run to this pull: by a commit, or as opened by its actor then"),
     "E4": ("derived", "the workflow run was on this pull's branch during this pull's life"),
     "E5": ("derived", "the event that started the workflow names this pull, and GitHub's record agrees"),
     "E6": ("derived", "it was started on an issue that this pull closes"),
@@ -33,7 +33,7 @@ LEVELS = {
 SHORT = {
     "E1": "by signed evidence",
     "E2": "by hand",
-    "E3": "by a commit that GitHub confirms",
+    "E3": "by GitHub's record",
     "E4": "by the branch",
     "E5": "by the event that started it",
 }

@@ -7,7 +7,7 @@ from app.sandbox.clock import iso
 from app.sandbox.refusals import Refusal
 from app.sandbox.rest.door import Answer, Call, Operation
 from app.sandbox.shapes import runs
-from app.sandbox.state import WorkflowRun
+from app.sandbox.state import Job, WorkflowRun
 
 CREATED = re.compile(r"(\d{4}-\d\d-\d\d|\*)\.\.(\d{4}-\d\d-\d\d|\*)")
 
@@ -31,10 +31,22 @@ def get_attempt(call: Call) -> Answer:
     return Answer(body=runs.workflow_run(call.hub, call.repository, run, run.attempts[number - 1]))
 
 
+def get_attempt_jobs(call: Call) -> Answer:
+    run, number = _run(call), call.number("attempt_number")
+    if not 1 <= number <= len(run.attempts):
+        raise refusals.not_found()
+    return _listed(call, run, [job for job in run.jobs.values() if job.run_attempt == number])
+
+
 def get_run_jobs(call: Call) -> Answer:
     run = _run(call)
     newest = call.query.get("filter", "latest") == "latest"
-    jobs = [job for job in run.jobs.values() if not newest or job.run_attempt == run.attempts[-1].number]
+    return _listed(
+        call, run, [job for job in run.jobs.values() if not newest or job.run_attempt == run.attempts[-1].number]
+    )
+
+
+def _listed(call: Call, run: WorkflowRun, jobs: list[Job]) -> Answer:
     page, headers = call.paged(jobs)
     listed = [runs.job(call.hub, call.repository, run, job) for job in page]
     return Answer(body={"total_count": len(jobs), "jobs": listed}, headers=headers)
@@ -88,6 +100,12 @@ OPERATIONS = (
     Operation("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}", ("actions:read",), get_run),
     Operation(
         "GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}", ("actions:read",), get_attempt
+    ),
+    Operation(
+        "GET",
+        "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
+        ("actions:read",),
+        get_attempt_jobs,
     ),
     Operation("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs", ("actions:read",), get_run_jobs),
     Operation("GET", "/repos/{owner}/{repo}/actions/jobs/{job_id}", ("actions:read",), get_job),

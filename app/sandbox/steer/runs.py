@@ -55,6 +55,11 @@ class Runs(Desk):
         with self.hub.lock:
             actions.finish_run(self.hub, self.hub.runs[run_id], conclusion)
 
+    def finish_job(self, run_id: int, job_id: int, conclusion: str = "success") -> None:
+        """Complete one job of a run that goes on."""
+        with self.hub.lock:
+            actions.finish_job(self.hub, self.hub.runs[run_id].jobs[job_id], conclusion)
+
     def _add_job(self, place: Repository, run: WorkflowRun, name: str, environment: str | None) -> dict[str, Any]:
         job = actions.add_job(self.hub, run, name, environment)
         return {

@@ -1,39 +1,82 @@
-"""`GET /v1/months/{month}/metrics`: what became of a month's work, of the account or of each scope of a kind.
+"""Metrics: of a month or of other days, of the account or of each scope of a kind; a month's trend; what they mean.
 
 Ratios are decimal strings of six digits, null of nothing or where too little is known. There is no scope of a person.
 """
 
 from fractions import Fraction
 
+from app.core.definitions import DEFINITIONS
 from app.core.money import NanoUsd
 from app.core.period import Period
 from app.core.scope_metrics import Metrics
 from app.core.shares import Dimension
 from app.core.yields import ShareClass, Yields
-from app.stories.measure import metrics_by
+from app.stories.measure import metrics_by, trend_of
 from app.web.api import shapes
 from app.web.api.door import Asked, Operation
 from app.web.api.shapes import Json, link, money
 
+MOST_DAYS = 366
+
 
 def metrics(asked: Asked) -> Json:
-    """The metrics of each scope, in the order of its key."""
-    of, by = asked.values["month"], asked.values.get("by", Dimension.ORGANISATION)
-    found = sorted(metrics_by(asked.world, asked.account_id, Period.of(of), by).items())
-    first = asked.values.get("cursor", 0)
-    last = first + asked.most
-    cursor = str(last) if last < len(found) else None
-    path = f"/v1/months/{of}/metrics"
+    """A month's metrics of each scope, in the order of its key."""
+    of = asked.values["month"]
+    return {"month": str(of), **_page(asked, Period.of(of), f"/v1/months/{of}/metrics", month=link(f"/v1/months/{of}"))}
+
+
+def metrics_of_days(asked: Asked) -> Json | None:
+    """The same of other days; None for none or too many of them."""
+    first, last = asked.values["first"], asked.values["last"]
+    if not 0 <= (last - first).days < MOST_DAYS:
+        return None
+    period = Period.between(first, last)
+    return {"first": f"{first}", "last": f"{last}", **_page(asked, period, f"/v1/periods/{first}/{last}/metrics")}
+
+
+def _page(asked: Asked, period: Period, path: str, **links: Json) -> Json:
+    by = asked.values.get("by", Dimension.ORGANISATION)
+    found = sorted(metrics_by(asked.world, asked.account_id, period, by).items())
+    begin = asked.values.get("cursor", 0)
+    end = begin + asked.most
+    cursor = str(end) if end < len(found) else None
     return {
-        "month": str(of),
         "by": by.value,
-        "scopes": [_scope(key, each) for key, each in found[first:last]],
+        "scopes": [_scope(key, each) for key, each in found[begin:end]],
         "next": cursor,
         "_links": {
             "self": link(path, by=by.value),
             "next": shapes.next_link(cursor, path, by=by.value, limit=asked.most),
-            "month": link(f"/v1/months/{of}"),
+            **links,
+            "definitions": link("/v1/definitions"),
         },
+    }
+
+
+def trend(asked: Asked) -> Json:
+    """The account's metrics of six months, the asked one last."""
+    of = asked.values["month"]
+    return {
+        "months": [
+            {
+                "month": str(each.period),
+                "metrics": _scope("", each),
+                "_links": {"month": link(f"/v1/months/{each.period}")},
+            }
+            for each in trend_of(asked.world, asked.account_id, of)
+        ],
+        "_links": {"self": link(f"/v1/months/{of}/trend")},
+    }
+
+
+def definitions(_asked: Asked) -> Json:
+    """What each metric means, and which version of it is computed here."""
+    return {
+        "definitions": [
+            {"id": each.id, "name": each.name, "formula": each.formula, "unit": each.unit, "version": each.version}
+            for each in DEFINITIONS
+        ],
+        "_links": {"self": link("/v1/definitions")},
     }
 
 
@@ -94,5 +137,16 @@ def _ratio(exact: Fraction | None) -> str | None:
     return f"{millionths // 1_000_000}.{millionths % 1_000_000:06}"
 
 
-ABOUT = "What became of a month's work: yield, dead spend, retry tax, support, size bands, by any scope"
-OPERATIONS = (Operation("/v1/months/{month}/metrics", "metrics", ABOUT, "Metrics", metrics, ("by", "limit", "cursor")),)
+WHAT = "yield, dead spend, retry tax, support, size bands, by any scope"
+PAGED = ("by", "limit", "cursor")
+OPERATIONS = (
+    Operation(
+        "/v1/months/{month}/metrics", "metrics", f"What became of a month's work: {WHAT}", "Metrics", metrics, PAGED
+    ),
+    Operation(
+        "/v1/periods/{first}/{last}/metrics", "metrics_of_days", f"The same of up to {MOST_DAYS} other days: {WHAT}",
+        "MetricsOfDays", metrics_of_days, PAGED,
+    ),
+    Operation("/v1/months/{month}/trend", "trend", "The account's metrics of six months", "Trend", trend),
+    Operation("/v1/definitions", "definitions", "What each metric means", "Definitions", definitions),
+)  # fmt: skip

@@ -34,6 +34,7 @@ def month(asked: Asked) -> Json:
             "self": link(path),
             "next": shapes.next_link(cursor, path, limit=asked.most),
             "metrics": link(f"{path}/metrics"),
+            "trend": link(f"{path}/trend"),
             "shares": link("/v1/shares.csv", month=of),
             "repositories": link("/v1/repositories"),
         },

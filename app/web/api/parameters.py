@@ -6,6 +6,7 @@ What is wrong in a path is not found; what is wrong in a query is a mistake that
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from app.core.month import Month
@@ -46,9 +47,13 @@ def _between(least: int, most: int) -> Callable[[str], int]:
 
 
 MONTH = {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"}
+DAY = {"type": "string", "format": "date", "pattern": "^20[0-9]{2}-"}
+DAY_PATTERN = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}"
 RUN_ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 PATH = {
     "month": Parameter("A month in UTC, as 2026-10", MONTH, r"20[0-9]{2}-(0[1-9]|1[0-2])", Month.parse),
+    "first": Parameter("The first day, UTC, as 2026-10-05", DAY, DAY_PATTERN, date.fromisoformat),
+    "last": Parameter("The last day, itself included, UTC, as 2026-10-11", DAY, DAY_PATTERN, date.fromisoformat),
     "repository_id": _integer("GitHub's id; 0: agent runs that name no repository", 0, LARGEST_ID),
     "number": _integer("The pull's number", 1, 2**31 - 1),
     "agent_run_id": Parameter("The agent run's id", RUN_ID, r"[0-9a-f]{32}", str),

@@ -75,6 +75,9 @@ IN_REPOSITORY = links(
     self=LINK, next=maybe(LINK), month=LINK, pulls=LINK, without_pull=LINK, shares=LINK
 )  # fmt: skip
 
+DIMENSION = {"type": "string", "enum": [*Dimension]}
+DAY = {"type": "string", "format": "date"}
+
 SCHEMAS: dict[str, Schema] = {
     "Refusal": one(code=TEXT, message=TEXT),
     "Money": one(nano_usd={"type": "integer"}, usd={"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{9}$"}),
@@ -101,11 +104,21 @@ SCHEMAS: dict[str, Schema] = {
             )
         ),
         price_lists=many(TEXT), discounted=TRUTH, own_prices=TRUTH, next=CURSOR,
-        _links=links(self=LINK, next=maybe(LINK), metrics=LINK, shares=LINK, repositories=LINK),
+        _links=links(self=LINK, next=maybe(LINK), metrics=LINK, trend=LINK, shares=LINK, repositories=LINK),
     ),
     "Metrics": one(
-        month=MONTH, by={"type": "string", "enum": [*Dimension]}, scopes=many(ref("Scope")), next=CURSOR,
-        _links=links(self=LINK, next=maybe(LINK), month=LINK),
+        month=MONTH, by=DIMENSION, scopes=many(ref("Scope")), next=CURSOR,
+        _links=links(self=LINK, next=maybe(LINK), month=LINK, definitions=LINK),
+    ),
+    "MetricsOfDays": one(
+        first=DAY, last=DAY, by=DIMENSION, scopes=many(ref("Scope")), next=CURSOR,
+        _links=links(self=LINK, next=maybe(LINK), definitions=LINK),
+    ),
+    "Trend": one(
+        months=many(one(month=MONTH, metrics=ref("Scope"), _links=links(month=LINK))), _links=links(self=LINK)
+    ),
+    "Definitions": one(
+        definitions=many(one(id=TEXT, name=TEXT, formula=TEXT, unit=TEXT, version=COUNT)), _links=links(self=LINK)
     ),
     "Scope": one(
         key=TEXT, provisional=TRUTH, spend=MONEY, released=MONEY, period=MONEY, cohort=MONEY, direct=MONEY,
@@ -148,7 +161,7 @@ SCHEMAS: dict[str, Schema] = {
                 evidence=ref("Evidence"),
             )
         ),
-        _links=links(self=LINK, months=many(LINK)),
+        next=CURSOR, _links=links(self=LINK, next=maybe(LINK), months=many(LINK)),
     ),
     "AgentRun": whole(
         RUN,

@@ -81,7 +81,7 @@ RULES = {
     "pull_reading": {"part": "part IN ('', 'open', 'closed')"},
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "telemetry_total": {"value": "value >= 0"},
-    "tie": {"weight": "weight > 0"},
+    "tie": {"weight": "weight >= 0"},
     "undelivered": {"state": "state IN ('lost', 'arrived', 'gone')"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
@@ -99,7 +99,8 @@ TABLES = {
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, cost_nano_usd number, list_cost_nano_usd number, unlisted_calls number,
         reported_cost_nano_usd number?, price_list string,
-        body_sha256 string, shape text?, revisions number, evidence string, evidence_note text, tied_pulls text
+        body_sha256 string, shape text?, revisions number, pulls_named text, evidence string, evidence_note text,
+        tied_pulls text
     """,
     "balance": """
         account_id number, repository_id number, book string, number number, month number |
@@ -178,6 +179,9 @@ TABLES = {
     "pull_issue": """
         account_id number, repository_id number, number number, issue number |
     """,
+    "pull_named": """
+        account_id number, repository_id number, number number, workflow_job_id string |
+    """,
     "pull_reading": """
         account_id number, repository_id number | read_until_us number?, part string, page number, since_us number,
         started_at_us number, back_to_us number?, listed number, added number, read_again number, updated_at_us number
@@ -226,9 +230,10 @@ TABLES = {
         job_key string, check_run_id number?, event_name string, ref string, head_ref string, base_ref string,
         actor_id number, workflow string, workflow_ref string, job_workflow_ref string,
         repository_properties text, job_name string, matrix string, pull_number number?, issue_number number?,
-        commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?, run_event string?,
-        run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
-        run_state string, run_conclusion string?, state string, opened_at_us number, closed_at_us number?
+        named_read number?, commits_made text, started_at_us number, run_head_sha string?, run_head_branch string?,
+        run_event string?, run_actor_id number?, run_path string?, run_created_at_us number?, run_started_at_us number?,
+        run_state string, run_conclusion string?, run_ended_at_us number?, state string, opened_at_us number,
+        closed_at_us number?
     """,
 }
 INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
