@@ -20,6 +20,7 @@ UNKNOWN = "This is no access token, or it was revoked: `token add --scope read` 
 def places(scene: Scene, account_id: int) -> Iterator[dict[str, Any]]:
     """Path values of everything that an account has."""
     yield {"month": "2026-10"}
+    yield {"first": "2026-10-05", "last": "2026-10-11"}
     for (repository_id,) in scene.rows(
         "SELECT repository_id FROM repository WHERE account_id = :account_id", account_id
     ):

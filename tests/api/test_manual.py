@@ -19,7 +19,7 @@ def filled(scene: Scene, line: str) -> str:
 
 def test_every_command_of_the_page_does_what_it_says(sqlite_scene: Scene) -> None:
     commands = [filled(sqlite_scene, line) for line in LINES if line.startswith("python -m app ")]
-    assert len(commands) == 7
+    assert len(commands) == 10
     for command in commands:
         done = run(sqlite_scene.stage.world.db.url, *shlex.split(command.removeprefix("python -m app ")))
         assert (done.returncode, bool(done.stdout)) == (0, True), done
@@ -27,7 +27,7 @@ def test_every_command_of_the_page_does_what_it_says(sqlite_scene: Scene) -> Non
 
 def test_every_request_of_the_page_is_answered(sqlite_scene: Scene) -> None:
     requests = [shlex.split(filled(sqlite_scene, line)) for line in LINES if line.startswith("curl ")]
-    assert len(requests) == 10
+    assert len(requests) == 13
     for request in requests:
         path = request[-1].removeprefix("https://mergemeter.example.com")
         assert sqlite_scene.reader.ask(path).status == 200, path

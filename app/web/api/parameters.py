@@ -47,8 +47,8 @@ def _between(least: int, most: int) -> Callable[[str], int]:
 
 
 MONTH = {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"}
-DAY = {"type": "string", "format": "date", "pattern": "^20[0-9]{2}-"}
-DAY_PATTERN = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}"
+DAY_PATTERN = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+DAY = {"type": "string", "pattern": f"^{DAY_PATTERN}$"}
 RUN_ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 PATH = {
     "month": Parameter("A month in UTC, as 2026-10", MONTH, r"20[0-9]{2}-(0[1-9]|1[0-2])", Month.parse),

@@ -75,6 +75,7 @@ IN_REPOSITORY = links(
     self=LINK, next=maybe(LINK), month=LINK, pulls=LINK, without_pull=LINK, shares=LINK
 )  # fmt: skip
 
+ANY_MONTH = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}  # those before the asked one, too
 DIMENSION = {"type": "string", "enum": [*Dimension]}
 DAY = {"type": "string", "format": "date"}
 
@@ -115,7 +116,7 @@ SCHEMAS: dict[str, Schema] = {
         _links=links(self=LINK, next=maybe(LINK), definitions=LINK),
     ),
     "Trend": one(
-        months=many(one(month=MONTH, metrics=ref("Scope"), _links=links(month=LINK))), _links=links(self=LINK)
+        months=many(one(month=ANY_MONTH, metrics=ref("Scope"), _links=links(month=LINK))), _links=links(self=LINK)
     ),
     "Definitions": one(
         definitions=many(one(id=TEXT, name=TEXT, formula=TEXT, unit=TEXT, version=COUNT)), _links=links(self=LINK)
