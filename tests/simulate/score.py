@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from app.store.database import Database
 from app.store.pulls import reversals_of
+from app.store.rolled_up import differences
 from tests.simulate.replay import Told
 from tests.simulate.truth import AgentRunTruth, Pulls
 from tests.simulate.world import World
@@ -60,6 +61,7 @@ class Score:
     reverts_by_case: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     states: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    sums_held: int = 0  # repositories whose sums were held against the books
     links: int = 0
     right_links: int = 0
 
@@ -113,6 +115,7 @@ def score(world: World, database: Database, told: Told) -> Score:
     _conserved(result, world, database, found)
     _reverts(result, world, database)
     _states(result, world, database)
+    _sums(result, world, database)
     return result
 
 
@@ -225,6 +228,14 @@ def _states(result: Score, world: World, database: Database) -> None:
             result.states["right" if made == state else "unknown" if made is None else "stale"] += 1
 
 
+def _sums(result: Score, world: World, database: Database) -> None:
+    """Sums that metrics are read from: those that still count, computed on any day before, are what the books give."""
+    for (account_id,) in _rows(database, "SELECT account_id FROM installation"):
+        told = differences(database, account_id, world.github.now())
+        result.broken += [f"the sums of {one} are not the books'" for one in told]
+    (result.sums_held,) = _rows(database, "SELECT COUNT(*) FROM rollup_state")[0]
+
+
 def table(result: Score) -> str:
     """By case, in counts; the sums; the figures."""
     columns = [*COLUMNS, *sorted(result.sums().keys() - set(COLUMNS))]
@@ -236,7 +247,7 @@ def table(result: Score) -> str:
     by_level = ", ".join(f"{level} {dict(counts)}" for level, counts in sorted(result.by_level.items()))
     lines.append(f"by level: {by_level}")
     lines.append(f"reverts: {dict(result.reverts)}; states of pulls: {dict(result.states)}")
-    lines.append(f"laws broken: {len(result.broken)}")
+    lines.append(f"laws broken: {len(result.broken)}; sums of {result.sums_held} repositories are held to the books")
     lines += [f"  {one}" for one in result.broken[:10]]
     return "\n".join(lines)
 

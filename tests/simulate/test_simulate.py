@@ -33,6 +33,7 @@ def test_what_is_found_out_is_what_happened_but_for_the_known_gaps(sqlite_templa
     with fresh(sqlite_template, tmp_path) as database:
         result = lived_through(EVERY_CASE, 1, database, Manner(seed=1))
     assert result.broken == []
+    assert result.sums_held >= EVERY_CASE.repositories
     assert result.failing() == KNOWN_GAPS.keys(), table(result) + "\n" + "\n".join(map(str, result.mistakes))
     assert set(result.by_case) | set(result.reverts_by_case) == set(CASES)
 
