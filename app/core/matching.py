@@ -207,7 +207,8 @@ def _opened_by(run: RunFacts, pull: PullFacts) -> bool:
     if not _confirmed(run) or not run.run_actor_id or pull.author_id != run.run_actor_id:
         return False
     release = pull.same_repository and pull.head_ref == run.default_branch
-    return not release and run.at <= pull.created_at and (run.ended_at is None or pull.created_at <= run.ended_at)
+    # In the very second in which the attempt began nothing of it can have opened a pull: then the pull came first.
+    return not release and run.at < pull.created_at and (run.ended_at is None or pull.created_at <= run.ended_at)
 
 
 def _by_branch(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:
