@@ -76,7 +76,7 @@ def _parts(repository_ids: list[int]) -> Iterator[list[int]]:
 
 def _rebuild(url: str, account_id: int, repository_ids: list[int], now: datetime) -> int:
     gc.disable()  # it would look at a hundred thousand shares again and again, of which none is garbage yet
-    db = Database(url, pool_size=1)
+    db = Database(url, pool_size=1, mapped=True)
     try:
         return compute_and_keep(db, account_id, repository_ids, now)
     finally:

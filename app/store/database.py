@@ -18,6 +18,7 @@ from sqlmodel import Session
 BUSY_TIMEOUT_MS = 30_000
 # A batch of records changes more pages than SQLite's 2 MB hold: they would be written twice.
 CACHE_KB = 16_000
+MAPPED = 2**31  # bytes; SQLite maps no more
 # A replica that freezes inside a transaction must not keep its locks: the others could not take its lanes over.
 POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 
@@ -25,10 +26,13 @@ POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 class Database:
     """`url` is an SQLAlchemy URL: "sqlite:///file.sqlite3" or "postgresql+psycopg://…". Sessions are sync."""
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(self, url: str, pool_size: int = 10, *, mapped: bool = False) -> None:
+        """`mapped`: for a process that reads much of the database, which then copies no pages; on SQLite alone."""
         self.url = url
         self.engine = _engine(url, pool_size)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        if self.sqlite and mapped:
+            event.listen(self.engine, "connect", lambda sqlite, _record: sqlite.execute(f"PRAGMA mmap_size={MAPPED}"))
         self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
         self.guard: Callable[[Session], None] | None = None
         self.writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
