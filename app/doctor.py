@@ -18,6 +18,7 @@ import jwt
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.outcomes import Later, Refused
+from app.github.agent_tasks import ReadsOnly
 from app.github.app import GitHubApp, utc_now
 from app.github.failures import GitHubFailed
 from app.github.permissions import WANTED_EVENTS, missing, needless
@@ -130,6 +131,7 @@ def _of_github(settings: Settings, github: GitHubApp, now: Callable[[], datetime
     findings += _told("App", lambda: _asked(github.app()))
     findings += _told("webhook", lambda: _hook(settings, github.hook_config()))
     findings += _told("installations", lambda: _installations(github))
+    findings += _agent_tasks(settings, github, now)
     return findings + _told("deliveries", lambda: _deliveries(github.deliveries(DELIVERIES)))
 
 
@@ -202,6 +204,42 @@ def _installations(github: GitHubApp) -> Findings:
             yield Finding(Level.OK, "installations", f"{login} has granted everything")
     if not count:
         yield Finding(Level.WARNING, "installations", "there is none", "Install the App on an account from its page.")
+
+
+def _agent_tasks(settings: Settings, github: GitHubApp, now: Callable[[], datetime]) -> list[Finding]:
+    subject = "agent tasks"
+    if not settings.agent_tasks_tokens:
+        told = "no user token is set: what GitHub's cloud agents cost stays unknown"
+        return [Finding(Level.OK, subject, told)]
+    return [
+        finding
+        for login, token in settings.agent_tasks_tokens
+        for finding in _told(subject, lambda login=login, token=token: _agent_tasks_token(github, login, token, now()))  # type: ignore[misc]
+    ]
+
+
+def _agent_tasks_token(github: GitHubApp, login: str, token: str, now: datetime) -> Findings:
+    """Ask as the worker will: for the tasks of a repository of the account."""
+    subject, mend = "agent tasks", "Give a user's token that may read Agent tasks of this account's repositories."
+    found = [each for each in github.installations() if (each.get("account") or {}).get("login", "").lower() == login]
+    if not found or found[0].get("suspended_at"):
+        yield Finding(Level.WARNING, subject, f"{login}: the App is not installed and active there", "Check its name.")
+        return
+    repositories = github.on(found[0]["id"], ReadsOnly()).read_repositories()
+    if not repositories:
+        yield Finding(Level.WARNING, subject, f"{login}: there is no repository to ask about")
+        return
+    first = repositories[0]
+    try:
+        github.as_user(token).list_tasks(first.owner, first.name, now, most=1)
+    except Refused as no:
+        yield Finding(Level.ERROR, subject, f"{login}: GitHub refuses its token ({no.status}) in {first.name}", mend)
+    except GitHubFailed as failed:
+        if failed.status != 401:
+            raise
+        yield Finding(Level.ERROR, subject, f"{login}: GitHub does not accept its token", mend)
+    else:
+        yield Finding(Level.OK, subject, f"{login}: its token reads them, seen in {first.name}")
 
 
 def _deliveries(deliveries: list[dict[str, Any]]) -> Findings:

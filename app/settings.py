@@ -4,6 +4,7 @@ Every variable is named `MERGEMETER_…`. Malformed values are refused when they
 cannot do without (key, secrets, public address) is refused by `require_complete`, all gaps at once.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SHORTEST_SECRET = 16
+LOGIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+TOKEN = re.compile(r"[!-<>-~]{16,500}")
 PLACEHOLDERS = ("changeme", "development", "placeholder", "replace-me", "secretsecret", "your-webhook-secret")
 
 
@@ -39,6 +42,11 @@ class Settings:
     write_spacing_s: float = 1
     create_spacing_s: float = 3
     summary_day: int = 2
+    agent_tasks_tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # account (lower case), token
+
+    def agent_tasks_token(self, login: str) -> str | None:
+        """The user token for the agent tasks of an account."""
+        return dict(self.agent_tasks_tokens).get(login.lower())
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -138,6 +146,24 @@ def _comma_list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _tokens(text: str) -> tuple[tuple[str, str], ...]:
+    """Accounts with their tokens; what is wrong is said by place, as the text may be a token."""
+    pairs = [part.partition("=") for part in re.split(r"[,\s]+", text) if part]
+    found = [(login.lower(), token) for login, _, token in pairs]
+    for number, (login, token) in enumerate(found, 1):
+        if not LOGIN.fullmatch(login) or not TOKEN.fullmatch(token):
+            raise ValueError(f"part {number} is not ACCOUNT=TOKEN")
+        if login in dict(found[: number - 1]):
+            raise ValueError(f"part {number} is of an account that has a token already")
+        if token.startswith("ghs_"):
+            raise ValueError(f"part {number} is an installation's token; GitHub asks for a user's")
+    return tuple(found)
+
+
+def _tokens_file(text: str) -> tuple[tuple[str, str], ...]:
+    return _tokens(Path(text).read_text(encoding="ascii"))
+
+
 def _url_list(text: str) -> tuple[str, ...]:
     return tuple(_url(part) for part in text.split())
 
@@ -161,5 +187,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "WRITE_SPACING_S": _seconds,
     "CREATE_SPACING_S": _seconds,
     "SUMMARY_DAY": _between(1, 28),
+    "AGENT_TASKS_TOKENS_FILE": _tokens_file,
+    "AGENT_TASKS_TOKENS": _tokens,
 }
-FIELD_OF = {"PRIVATE_KEY_FILE": "private_key"}
+FIELD_OF = {"PRIVATE_KEY_FILE": "private_key", "AGENT_TASKS_TOKENS_FILE": "agent_tasks_tokens"}

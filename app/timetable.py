@@ -18,6 +18,7 @@ from app.store.surveys import survey_job, unsurveyed
 from app.stories import (
     allocate,
     attribute,
+    cloud_agents,
     conclude,
     enroll,
     history,
@@ -67,6 +68,7 @@ def stories() -> Mapping[str, Story]:
         "pulls": history.pulls_of(allocate.linked),
         "sweep": history.sweep,
         "deliveries": redeliver.deliveries,
+        "agent-tasks": cloud_agents.read_sessions,
         "rollup": roll_up.roll_up,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
@@ -78,7 +80,8 @@ def entries(settings: Settings) -> list[Entry]:
     """What recurs: each account is refreshed hourly and gets its summary daily while the month can still change.
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
-    compared with what we hold. The sums of repositories that changed are computed anew within seconds.
+    compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
+    token for it, the sessions of cloud agents are read hourly.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -103,12 +106,18 @@ def entries(settings: Settings) -> list[Entry]:
     def prunes(_session: Session, slot: datetime) -> Iterable[NewJob]:
         yield NewJob(0, "0/prune", "prune", "prune", {}, slot)
 
+    def agent_tasks(session: Session, slot: datetime) -> Iterable[NewJob]:
+        for account in active_accounts(session) if settings.agent_tasks_tokens else ():
+            due = slot + _spread(account, REFRESH_SPREAD_S)
+            yield NewJob(account, behind(account), "agent-tasks", "agent-tasks", {}, due)
+
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
+        Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
         Entry("deliveries", timedelta(minutes=15), timedelta(minutes=5), _deliveries),
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),

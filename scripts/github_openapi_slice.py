@@ -19,6 +19,8 @@ CACHE = ROOT / ".cache" / "openapi"
 SOURCE = CACHE / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 
 OPERATIONS = (
+    "get /agents/repos/{owner}/{repo}/tasks",
+    "get /agents/repos/{owner}/{repo}/tasks/{task_id}",
     "get /app",
     "get /app/hook/config",
     "get /app/hook/deliveries",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from app.core import ai_credits
 from app.core.arithmetic import Line, dollars_per
 from app.core.known import Known
 from app.core.ledger import Book
@@ -190,6 +191,10 @@ def _call(step: walk.CallStep) -> Iterator[str]:
     found = step.arithmetic
     title = f"{_call_label(step)} by {plain(price.price_list)}"
     yield ""
+    if price.price_list == ai_credits.PRICE_LIST and price.cost is not None:
+        yield f"{title}: {exact_text(price.cost)}"
+        yield f"  {ai_credits.arithmetic_text(price.cost)}, as GitHub tells them; it tells no tokens."
+        return
     if found is None:
         why = "no price is known" if price.cost is None else "the prices in force now come to another amount"
         yield f"{title}: {exact_text(price.cost)}"

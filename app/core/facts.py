@@ -78,6 +78,7 @@ class PullFact:
     merged_at: datetime | None
     merge_commit_sha: str | None
     lines_changed: int | None = None  # additions and deletions; None: GitHub did not tell
+    github_id: int | None = None  # of the pull itself, over all repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,35 @@ class ListedPull:
     pull: PullFact
     repository_id: RepositoryId
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSession:
+    """A session of GitHub's cloud agent. `nano_credits`: AI credits used so far; None: GitHub does not tell them."""
+
+    session_id: str
+    state: str  # "queued", "in_progress", "completed", …
+    model: str
+    head_ref: str
+    created_at: datetime
+    nano_credits: int | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it rests, for good or until somebody goes on with it."""
+        return self.state not in ("queued", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTask:
+    """A task of GitHub's cloud agent; its sessions where it was read alone. `pull_ids` are GitHub's own ids."""
+
+    task_id: str
+    repository_id: int  # 0: not told
+    updated_at: datetime
+    session_count: int | None
+    pull_ids: frozenset[int] = frozenset()
+    sessions: tuple[AgentSession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

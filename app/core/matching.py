@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.core.agent_accounts import AGENT_ACCOUNTS
 from app.core.facts import PullNumber
 
 # The clocks of a runner and of the person who commits may differ a little.
 CLOCK_SKEW = timedelta(minutes=5)
 TELEMETRY = "telemetry"  # stands for an event where no workflow ran: whatever it names is claimed
+VENDOR = "vendor"  # stands for an event where the vendor's own record tells of the run
 CLAIMED_BRANCH = "claimed:"  # in place of a ref, where no token has one
 # Events whose token carries the default or base branch and whose payload names a pull.
 NAMES_A_PULL = frozenset({"issue_comment", "pull_request_target"})
@@ -27,6 +29,11 @@ RUNS_ON_A_HEAD = frozenset({"pull_request", "pull_request_review", "pull_request
 NAMES_AN_ISSUE = frozenset({"issues", "issue_comment"})
 # Events whose token carries a branch that is not the one worked on.
 CARRIES_ANOTHER_BRANCH = NAMES_A_PULL | {"schedule", "workflow_run", "issues", "repository_dispatch", "discussion"}
+
+TOLD_PULL = "GitHub's task names this pull"
+OWN_PULL = "GitHub's session was on the branch of this pull, which the agent's own account opened"
+NO_OWN_PULL = "GitHub's task names no pull, and the agent's own account has none on the session's branch"
+NOT_YET_KNOWN = "GitHub's task names a pull that is not known here"
 
 
 class Evidence(StrEnum):
@@ -79,6 +86,7 @@ class RunFacts:
     named_issue: int | None = None  # claimed
     commits_made: frozenset[str] = frozenset()  # claimed
     claims_count: bool = False  # the configuration lets claims count
+    told_pulls: frozenset[PullNumber] | None = None  # that the vendor's record names; None: it names none
     manual: ManualLink | None = None
 
 
@@ -124,6 +132,8 @@ def match(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
     """The pulls of an agent run. `pulls`: all of the repository's that share a ref, sha, branch or issue with it."""
     if run.manual is not None and not any(_by_signed_ref(run, pulls)):
         return _by_hand(run.manual)
+    if run.event_name == VENDOR:
+        return _by_vendor(run, pulls)
     for evidence, find, note in LADDER:
         groups = [_child_most(run, group) for group in find(run, pulls) if group]
         if groups:
@@ -181,6 +191,22 @@ def _by_hand(link: ManualLink) -> Match:
     if link.number is None:
         return Match((), None, link.note)
     return Match((link.number,), Evidence.MANUAL, link.note, repository_id=link.repository_id)
+
+
+def _by_vendor(run: RunFacts, pulls: Sequence[PullFacts]) -> Match:
+    """The pulls that GitHub's task names; without a name the agent's own pull on the session's branch.
+
+    A task can name several: its session's branch tells which, or nothing does.
+    """
+    branch = branch_of(run)
+    if run.told_pulls is None:
+        own = [pull for pull in _alive_on(branch, run, pulls) if pull.author_id in AGENT_ACCOUNTS]
+        return _resolved(Evidence.BRANCH, [own], OWN_PULL) if own else Match((), None, NO_OWN_PULL)
+    named = [pull for pull in pulls if pull.number in run.told_pulls]
+    if len(named) > 1:
+        on_branch = [pull for pull in named if pull.head_ref == branch]
+        named = [pull for pull in on_branch if _lives(pull, on_branch, run.at)] or on_branch or named
+    return _resolved(Evidence.COMMIT, [named], TOLD_PULL) if named else Match((), None, NOT_YET_KNOWN)
 
 
 def _by_commit(run: RunFacts, pulls: Sequence[PullFacts]) -> list[Group]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core import ai_credits
 from app.core.config import Config
 from app.core.costing import costs_of
 from app.core.money import NanoUsd
@@ -55,7 +56,11 @@ class Difference:
 
 
 def changes_of(prices: PriceList, config: Config, kept: Sequence[KeptCall]) -> list[Change]:
-    """The calls that cost something else now. One that costs the same keeps the price list that said so first."""
+    """The calls that cost something else now. One that costs the same keeps the price list that said so first.
+
+    What a vendor charged in credits no price list knows better.
+    """
+    kept = [each for each in kept if each.price.price_list != ai_credits.PRICE_LIST]
     costs = costs_of(prices, config, [each.call for each in kept])
     now = (Price(*price) for price in zip(*costs, strict=True))
     return [

@@ -21,6 +21,7 @@ class Provenance(StrEnum):
     JOB = "job"  # the signed token of the job that it ran in
     RELAYED = "relayed"  # that of another job of the same workflow run
     TOKEN = "token"  # noqa: S105 - an access token of the organisation: it proves nothing of where the agent ran
+    VENDOR = "vendor"  # the record of the vendor on whose machines it ran, read there
 
 
 class Purpose(StrEnum):

@@ -16,6 +16,7 @@ from githubkit.exception import GitHubException, RequestFailed
 from app.core.facts import DeliveryAttempt, InstallationFact
 from app.core.outcomes import Later, Refused
 from app.github import read
+from app.github.agent_tasks import AgentTasks
 from app.github.client import GitHubClient
 from app.github.connection import Connection, next_page
 from app.github.failures import GitHubFailed, instant_of, translate
@@ -91,6 +92,10 @@ class GitHubApp:
         return GitHubClient(
             Connection(self._send, self._tokens, installation_id, limits, self.now), self.app_id, self._bots
         )
+
+    def as_user(self, user_token: str) -> AgentTasks:
+        """What only a user's token may read."""
+        return AgentTasks(self._send, user_token, self.now)
 
     def app(self) -> dict[str, Any]:
         """GET /app: id, slug, permissions, events."""

@@ -83,6 +83,7 @@ def pull(body: dict[str, Any]) -> PullFact:
         merged_at=_instant_or_none(body.get("merged_at")),
         merge_commit_sha=body.get("merge_commit_sha"),
         lines_changed=_lines_changed(body),
+        github_id=body.get("id"),
     )
 
 

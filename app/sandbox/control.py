@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app.sandbox.steer.accounts import Accounts
+from app.sandbox.steer.agents import Agents
 from app.sandbox.steer.desk import Desk
 from app.sandbox.steer.pulls import Pulls
 from app.sandbox.steer.repositories import Repositories
 from app.sandbox.steer.runs import Runs
 from app.sandbox.steer.trouble import Trouble
 
-PARTS = (Accounts, Repositories, Pulls, Runs, Trouble)
+PARTS = (Accounts, Agents, Repositories, Pulls, Runs, Trouble)
 METHODS = frozenset(name for part in PARTS for name in vars(part) if not name.startswith("_"))
 
 

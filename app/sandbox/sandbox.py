@@ -15,13 +15,14 @@ from app.sandbox.rest.door import Door
 from app.sandbox.serving import Serving
 from app.sandbox.state import App, Hub
 from app.sandbox.steer.accounts import Accounts
+from app.sandbox.steer.agents import Agents
 from app.sandbox.steer.pulls import Pulls
 from app.sandbox.steer.repositories import Repositories
 from app.sandbox.steer.runs import Runs
 from app.sandbox.steer.trouble import Trouble
 
 
-class Sandbox(Accounts, Repositories, Pulls, Runs, Trouble):
+class Sandbox(Accounts, Agents, Repositories, Pulls, Runs, Trouble):
     """A GitHub on loopback: `with Sandbox() as gh: gh.url`. Its methods may be called from any thread.
 
     `clock` tells the time that GitHub writes on things (tokens and limits follow the real one). Equal `seed`s give

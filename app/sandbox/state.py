@@ -264,6 +264,39 @@ class InstallationToken:
 
 
 @dataclass(eq=False)
+class UserToken:
+    """A person's token; it reads the agent tasks of these accounts' repositories."""
+
+    token: str
+    owner: Account
+    reads: frozenset[str]  # logins in lower case
+    revoked: bool = False
+
+
+@dataclass(eq=False)
+class AgentSession:
+    session_id: str
+    created_at: datetime
+    updated_at: datetime
+    state: str
+    model: str | None
+    head_ref: str | None
+    usage: dict[str, Any] | None
+
+
+@dataclass(eq=False)
+class AgentTask:
+    task_id: str
+    repository_id: int
+    creator: Account
+    created_at: datetime
+    updated_at: datetime
+    pull_ids: list[int]
+    sessions: list[AgentSession]
+    archived_at: datetime | None = None
+
+
+@dataclass(eq=False)
 class Delivery:
     """One attempt to deliver one event."""
 
@@ -302,6 +335,8 @@ class Hub:
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, InstallationToken] = {}
+        self.user_tokens: dict[str, UserToken] = {}
+        self.agent_tasks: dict[str, AgentTask] = {}
         self.workflows: dict[tuple[int, str], int] = {}
         self._ids: dict[str, Iterator[int]] = {kind: itertools.count(first + 1) for kind, first in FIRST_IDS.items()}
         self._draws: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))

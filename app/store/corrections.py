@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.core.ledger import Book, Place
+from app.core.facts import AgentRunKey
+from app.core.ledger import Book, Place, revaluation
 from app.core.money import NanoUsd
 from app.core.repricing import Change, Difference, KeptCall, Price
 from app.core.usage import ModelCall, Tokens
-from app.store.books import elsewhere
+from app.store.books import elsewhere, holding, post
 from app.store.compressed import compressed
 from app.store.keys import instant, new_key, us
 from app.store.raw import Raw, insert
@@ -109,6 +110,15 @@ def correct(
         PRICE_CALL.run(session, {**row, **to, "position": each.position})
     mark(session, run.account_id, run.repository_id)
     PRICE_RUN.run(session, {**row, "unpriced_calls": by.unpriced_calls, "unlisted_calls": by.unlisted_calls})
+
+
+def enter(session: Session, run: AgentRun, by: Difference, reason: str, now: datetime) -> list[Place]:
+    """Enter a difference in the books where the agent run's cost sits; the pulls that the run is tied to."""
+    key = AgentRunKey(run.account_id, run.repository_id, run.id)
+    pulls, held = tied_places(session, run), holding(session, key)
+    homes = pulls or [(place, 1) for place in sorted({place for place, _ in held if place.book is not Book.USAGE})]
+    post(session, key, revaluation(held, homes or [(Place(Book.UNATTRIBUTED), 1)], by.by_month), reason, now)
+    return [place for place, _ in pulls]
 
 
 def _before(change: Change) -> list[Any]:

@@ -91,7 +91,7 @@ def _take(session: Session, told: AgentRun, run: ReportedRun, recorded: Recorded
         return False
     session.exec(select(AgentRun.id).where(AgentRun.id == told.id).with_for_update())
     mark(session, told.account_id, told.repository_id)
-    _reverse(session, told, gone, now)
+    reverse(session, told, gone, REASON, now)
     remove_calls(session, told, [each.position for each in gone])
     if len(gone) == told.model_calls:
         remove_told_run(session, told)
@@ -126,12 +126,12 @@ def _costs(calls: Sequence[KeptCall]) -> Costs:
     )
 
 
-def _reverse(session: Session, told: AgentRun, gone: Sequence[KeptCall], now: datetime) -> None:
+def reverse(session: Session, told: AgentRun, gone: Sequence[KeptCall], reason: str, now: datetime) -> None:
     """Take the cost of calls out of the books again, from where it sits."""
     key = AgentRunKey(told.account_id, told.repository_id, told.id)
     by_month = tally([each.call for each in gone], _costs(gone)).by_month
     less = {month: NanoUsd(-amount) for month, amount in by_month.items() if amount}
-    post(session, key, revaluation(holding(session, key), [(Place(Book.UNATTRIBUTED), 1)], less), REASON, now)
+    post(session, key, revaluation(holding(session, key), [(Place(Book.UNATTRIBUTED), 1)], less), reason, now)
 
 
 def recorded_around(session: Session, account_id: int, part: SessionPart, first: datetime, last: datetime) -> Recorded:

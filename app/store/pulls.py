@@ -16,7 +16,17 @@ from app.core.reverts import Reverting, first_effective, reverters
 from app.core.stacks import Stacked
 from app.store.keys import instant, known_instant, us
 from app.store.rollups import mark
-from app.store.tables import REVERTS, CommitMade, Pull, PullCommit, PullHead, PullIssue, PullNamed, WorkflowJob
+from app.store.tables import (
+    REVERTS,
+    CommitMade,
+    Pull,
+    PullCommit,
+    PullHead,
+    PullIssue,
+    PullNamed,
+    WorkflowJob,
+)
+from app.store.vendor_tables import PullTold
 
 ADD_HEAD = text(
     "INSERT INTO pull_head (account_id, repository_id, number, sha) VALUES (:account_id, :repository_id, :number, :sha)"
@@ -83,6 +93,7 @@ def pull_row(key: PullKey, fact: PullFact, linked: Linked, now: datetime) -> Pul
         reverts_shas=json.dumps(list(linked.reverts_shas)),
         reverts_only=linked.reverts_only,
         lines_changed=fact.lines_changed,
+        github_id=fact.github_id,
         read_at_us=us(now),
     )
 
@@ -294,6 +305,7 @@ def jobs_touching(session: Session, key: PullKey) -> list[str]:
         "shas": sorted(heads | commits),
         "commits": sorted(commits),
         "issues": sorted(closes),
+        "told": [] if pull.github_id is None else [pull.github_id],
     }
     return sorted(session.connection().execute(_touching(), values).scalars())
 
@@ -323,7 +335,12 @@ def _touching() -> CompoundSelect[str]:
         col(PullNamed.repository_id) == repository,
         col(PullNamed.number).in_(bindparam("numbers", expanding=True)),
     )
-    return union(made, naming, *alike)
+    told = select(PullTold.workflow_job_id).where(
+        col(PullTold.account_id) == account,
+        col(PullTold.repository_id) == repository,
+        col(PullTold.github_id).in_(bindparam("told", expanding=True)),
+    )
+    return union(made, naming, told, *alike)
 
 
 def jobs_on_sha(session: Session, key: PullKey, sha: str) -> list[WorkflowJob]:

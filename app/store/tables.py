@@ -53,6 +53,7 @@ class Pull(SQLModel, table=True):
     __table_args__ = (
         Index("ix_pull_branch", "account_id", "repository_id", "head_ref"),
         Index("ix_pull_merge_commit", "account_id", "repository_id", "merge_commit_sha"),
+        Index("ix_pull_github_id", "account_id", "repository_id", "github_id"),
         Index("ix_pull_reverting", "account_id", "repository_id", sqlite_where=REVERTS, postgresql_where=REVERTS),
     )
     account_id: int = key_integer()
@@ -75,6 +76,7 @@ class Pull(SQLModel, table=True):
     reverts_shas: str = long_text("[]")  # JSON: pairs of its commit, and the one that this says to revert
     reverts_only: bool = False  # it has no other commits
     lines_changed: int | None = integer(default=None, nullable=True)  # additions and deletions
+    github_id: int | None = integer(default=None, nullable=True)  # of the pull itself, over all repositories
     read_at_us: int = integer()
 
 
@@ -162,7 +164,8 @@ class WorkflowJob(SQLModel, table=True):
     run_id: int = integer()
     run_attempt: int = integer()
     # "check_run:<id>" from the token, else "job:…" or "relayed:<name>:<matrix>" as claimed; of a session that an access
-    # token alone told of, "telemetry:<agent>:<session>", without a workflow run
+    # token alone told of, "telemetry:<agent>:<session>", of one that GitHub tells the cost of,
+    # "vendor:github:<session>", both without a workflow run
     job_key: str
     check_run_id: int | None = integer(default=None, nullable=True)
     event_name: str
@@ -178,9 +181,7 @@ class WorkflowJob(SQLModel, table=True):
     matrix: str = ""  # claimed
     pull_number: int | None = integer(default=None, nullable=True)  # claimed: the pull that the event names
     issue_number: int | None = integer(default=None, nullable=True)  # claimed: the issue that the event names
-    named_read: int | None = integer(
-        default=None, nullable=True
-    )  # readings of pulls that were asked for its logs' word
+    named_read: int | None = integer(default=None, nullable=True)  # readings of pulls asked for its logs' word
     commits_made: str = long_text("[]")  # claimed, JSON list of shas
     started_at_us: int = integer()  # claimed
     run_head_sha: str | None = None

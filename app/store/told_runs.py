@@ -94,22 +94,30 @@ def repository_named(session: Session, account_id: int, tags: Tags) -> int:
 
 def hold_session(session: Session, account_id: int, repository_id: int, part: SessionPart, now: datetime) -> str:
     """The id of the row that stands for a session as a job does for others, held until the transaction ends."""
-    row = {
-        **dict.fromkeys(EMPTY, ""),
-        "id": new_key(),
+    held = {
         "account_id": account_id,
         "issuer": ISSUER,
         "repository_id": repository_id,
-        "run_id": 0,
-        "run_attempt": 0,
         "job_key": f"telemetry:{part.agent}:{part.session}",
         "event_name": TELEMETRY,
         "ref": CLAIMED_BRANCH + part.tags.branch if part.tags.branch else "",
+        "pull_number": part.tags.pull_number,
+        "started_at_us": us(now),
+    }
+    return hold_row(session, held, now)
+
+
+def hold_row(session: Session, held: Mapping[str, Any], now: datetime) -> str:
+    """The id of such a row, by what is known of what it stands for."""
+    row = {
+        **dict.fromkeys(EMPTY, ""),
+        "id": new_key(),
+        "run_id": 0,
+        "run_attempt": 0,
         "actor_id": 0,
         "repository_properties": "{}",
-        "pull_number": part.tags.pull_number,
         "commits_made": "[]",
-        "started_at_us": us(now),
+        **held,
         "run_state": "gone",
         "state": "closed",
         "opened_at_us": us(now),
@@ -131,9 +139,9 @@ def next_position(session: Session, agent_run_id: str) -> int:
 
 
 def add_told_run(
-    session: Session, key: AgentRunKey, job_id: str, part: SessionPart, at: datetime, price_list: str
+    session: Session, key: AgentRunKey, job_id: str, part: SessionPart, at: datetime, price_list: str, **more: str
 ) -> AgentRun:
-    """An agent run without any call yet, which `grow` adds."""
+    """An agent run without any call yet, which `grow` adds. `more`: columns that are otherwise than telemetry's."""
     row = {
         **UNPLACED,
         **dict.fromkeys((f"{name}_tokens" for name in Tokens._fields), 0),
@@ -158,6 +166,7 @@ def add_told_run(
         "price_list": price_list,
         "body_sha256": "",
         "shape": None,
+        **more,
     }
     add_agent_run(session, row)
     mark(session, key.account_id, key.repository_id)

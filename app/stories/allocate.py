@@ -16,7 +16,17 @@ from app.core.config import in_force
 from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, CommitFact, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
-from app.core.matching import Evidence, Match, RunFacts, branch_of, claimed_branch, match, pull_of_head, signed_pull
+from app.core.matching import (
+    VENDOR,
+    Evidence,
+    Match,
+    RunFacts,
+    branch_of,
+    claimed_branch,
+    match,
+    pull_of_head,
+    signed_pull,
+)
 from app.core.reverts import reverted_number
 from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
@@ -44,6 +54,7 @@ from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
 from app.store.rollups import mark
 from app.store.run_ends import FIRST_LOOK, ended_job
 from app.store.tables import AgentRun, Repository, Tie, WorkflowJob
+from app.store.vendor_runs import give_way, sessions_held_twice, told_pulls
 from app.world import World
 
 ABANDONED_AFTER = timedelta(days=14)
@@ -86,6 +97,12 @@ def place(job: Job, world: World) -> None:
         return
     workflow_job = _with_run_record(world, workflow_job)
     _ask_for_named(world, workflow_job)
+    with world.db.reading() as session:
+        double = workflow_job.issuer != VENDOR and sessions_held_twice(session, workflow_job)
+    if double:
+        with world.db.transaction() as session:
+            for pull in give_way(session, workflow_job, world.now()):
+                ask_to_publish(world, session, pull)
     settle(world, account_id, [job_id])
 
 
@@ -180,10 +197,17 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     config = in_force(version.good_text, version.public)
     facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
     linked = {agent_run.id: frozenset(named_by(agent_run)) for agent_run in agent_runs}
+    told = told_pulls(session, job) if job.event_name == VENDOR else None
+    named = sorted(frozenset().union(*linked.values()))[:MOST_NAMED]
     pulls = candidates(
         session,
         job,
-        numbers=[signed_pull(job.ref), job.pull_number, *sorted(frozenset().union(*linked.values()))[:MOST_NAMED]],
+        numbers=[
+            signed_pull(job.ref),
+            job.pull_number,
+            *(told or ()),
+            *named,
+        ],
         shas=[facts.head_sha, *facts.commits_made],
         branches=[branch_of(facts), claimed_branch(job.ref)],
     )
@@ -192,7 +216,7 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     waits = False
     for agent_run in agent_runs:
         manual = by_hand.get(agent_run.id)
-        found = match(replace(facts, manual=manual, linked_pulls=linked[agent_run.id]), pulls)
+        found = match(replace(facts, manual=manual, linked_pulls=linked[agent_run.id], told_pulls=told), pulls)
         if overhead and manual is None and not (found.pulls or found.tied):
             found = Match((), Evidence.ALLOCATED, "the configuration calls this workflow overhead")
         weights = weights_of(session, agent_run, found.pulls)

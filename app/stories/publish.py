@@ -256,6 +256,7 @@ def _line(world: World, config: Config, home: Repository | None, tied: TiedRun) 
         run_url=url if home and job.run_id else "",
         relayed=run.provenance == Provenance.RELAYED,
         told=run.provenance == Provenance.TOKEN,
+        by_vendor=run.provenance == Provenance.VENDOR,
         unpriced_calls=run.unpriced_calls,
         unpriced_models=tied.unpriced_models,
         calls_counted_elsewhere=run.calls_counted_elsewhere,

@@ -12,14 +12,11 @@ from sqlmodel import Session
 
 from app.core.config import Config, in_force
 from app.core.costing import LARGEST_COST
-from app.core.facts import AgentRunKey
-from app.core.ledger import Book, Place, revaluation
 from app.core.money import ZERO, NanoUsd, dollars_text
 from app.core.report.numbers import count
 from app.core.repricing import Change, Difference, changes_of, difference
-from app.store.books import holding, post
 from app.store.configs import config_of
-from app.store.corrections import agent_runs_since, calls_since, correct, held_agent_run, tied_places
+from app.store.corrections import agent_runs_since, calls_since, correct, enter, held_agent_run
 from app.store.jobs import pull_job, run_job
 from app.store.pulls import PullKey
 from app.store.queue import enqueue_all
@@ -144,13 +141,9 @@ def _correct(session: Session, world: World, asked: Asked, agent_run_id: str) ->
 
 def _enter(session: Session, world: World, run: AgentRun, by: Difference) -> None:
     """Enter the difference where the agent run's cost sits, and have done what follows from it."""
-    key = AgentRunKey(run.account_id, run.repository_id, run.id)
-    pulls, held = tied_places(session, run), holding(session, key)
-    homes = pulls or [(place, 1) for place in sorted({place for place, _ in held if place.book is not Book.USAGE})]
-    entries = revaluation(held, homes or [(Place(Book.UNATTRIBUTED), 1)], by.by_month)
-    post(session, key, entries, REASON, world.now())
+    pulls = enter(session, run, by, REASON, world.now())
     due = world.now() + timedelta(seconds=world.settings.debounce_s)
-    tied = [PullKey(run.account_id, place.repository_id or run.repository_id, place.number) for place, _ in pulls]
+    tied = [PullKey(run.account_id, place.repository_id or run.repository_id, place.number) for place in pulls]
     jobs = [pull_job(pull, "publish", due) for pull in tied]
     # Its own lane looks again: it may have been moving the cost when the difference was entered, or find its first.
     job = session.get_one(WorkflowJob, run.workflow_job_id)

@@ -59,6 +59,13 @@ def test_a_server_with_a_guessable_webhook_secret_does_not_start(secrets: str) -
         ("WRITE_SPACING_S", "-1"),
         ("LOG_LEVEL", "LOUD"),
         ("SUMMARY_DAY", "31"),
+        ("AGENT_TASKS_TOKENS", "github_pat_without_an_account"),
+        ("AGENT_TASKS_TOKENS", "acme=short"),
+        ("AGENT_TASKS_TOKENS", "=github_pat_0123456789"),
+        ("AGENT_TASKS_TOKENS", "ac/me=github_pat_0123456789"),
+        ("AGENT_TASKS_TOKENS", "acme=github_pat_0123456789,Acme=github_pat_9876543210"),
+        ("AGENT_TASKS_TOKENS", "acme=ghs_0123456789abcdef"),
+        ("AGENT_TASKS_TOKENS_FILE", "/does/not/exist"),
     ],
 )
 def test_a_malformed_setting_is_refused_by_name(name: str, value: str) -> None:
@@ -72,6 +79,25 @@ def test_a_key_may_come_from_a_file_or_with_written_out_line_ends(tmp_path: Path
     from_file = Settings.from_environ({"MERGEMETER_PRIVATE_KEY_FILE": str(file)})
     from_variable = Settings.from_environ({"MERGEMETER_PRIVATE_KEY": KEY.replace("\n", "\\n")})
     assert from_file.private_key == from_variable.private_key == KEY
+
+
+def test_user_tokens_are_by_account_from_a_variable_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("Acme=github_pat_0123456789\nglobex=ghp_0123456789abcdef\n")
+    from_file = Settings.from_environ({"MERGEMETER_AGENT_TASKS_TOKENS_FILE": str(file)})
+    text = "Acme=github_pat_0123456789, globex=ghp_0123456789abcdef"
+    from_variable = Settings.from_environ({"MERGEMETER_AGENT_TASKS_TOKENS": text})
+    assert from_file.agent_tasks_tokens == from_variable.agent_tasks_tokens
+    assert from_file.agent_tasks_token("ACME") == "github_pat_0123456789"
+    assert from_file.agent_tasks_token("initech") is None
+    assert "0123456789" not in repr(from_file)
+
+
+@pytest.mark.parametrize("text", ["github_pat_0123456789", "acme=ghs_0123456789abcdef", "acme github_pat_0123456789"])
+def test_a_refused_user_token_is_not_repeated(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environ({"MERGEMETER_AGENT_TASKS_TOKENS": text})
+    assert "0123456789" not in str(refused.value)
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

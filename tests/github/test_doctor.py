@@ -66,7 +66,7 @@ def test_a_healthy_server_has_nothing_to_mend(installed: Server) -> None:
     assert installed.problems() == [PLAIN]
     assert {one.subject for one in found} == {
         "settings", "key", "clock", "App", "webhook", "installations", "deliveries", "public address",
-        "signing keys of Actions", "database",
+        "signing keys of Actions", "database", "agent tasks",
     }  # fmt: skip
     assert exit_code(found) == 0
 
@@ -77,6 +77,26 @@ def test_every_problem_says_how_to_mend_it(installed: Server) -> None:
     wrong = [one for one in found if one.level is not Level.OK]
     assert {one.subject for one in wrong} >= {"settings", "webhook", "public address"}
     assert all(one.mend for one in wrong)
+
+
+def agent_tasks(installed: Server, **tokens: str) -> list[tuple[str, str]]:
+    found = installed.findings(agent_tasks_tokens=tuple(tokens.items()))
+    assert not any(token in render(found) for token in tokens.values())
+    return [(one.level.value, one.told) for one in found if one.subject == "agent tasks"]
+
+
+def test_a_users_token_for_agent_tasks_is_tried(installed: Server) -> None:
+    unset = ("ok", "no user token is set: what GitHub's cloud agents cost stays unknown")
+    assert agent_tasks(installed) == [unset]
+    good, blind = (installed.gh.create_user_token("ada", reads) for reads in (["acme"], []))
+    assert agent_tasks(installed, acme=good) == [("ok", "acme: its token reads them, seen in shop")]
+    assert agent_tasks(installed, acme=blind) == [("error", "acme: GitHub refuses its token (404) in shop")]
+    installed.gh.revoke_user_token(good)
+    elsewhere = ("warning", "globex: the App is not installed and active there")
+    assert agent_tasks(installed, acme=good, globex=good) == [
+        ("error", "acme: GitHub does not accept its token"),
+        elsewhere,
+    ]
 
 
 def test_an_error_makes_the_shell_know() -> None:

@@ -101,7 +101,9 @@ class Contract:
             return
         schema = described["schema"]
         kinds = {schema.get("type")} | {one.get("type") for one in schema.get("oneOf", ())}
-        typed = int(value) if "integer" in kinds and value.isdigit() else value
+        typed: object = int(value) if "integer" in kinds and value.isdigit() else value
+        if "boolean" in kinds and value in ("true", "false"):
+            typed = value == "true"
         yield from self._told((place, name), schema, typed, f"{place} parameter {name!r}")
 
     def _body(self, exchange: Exchange) -> Iterator[str]:

@@ -20,6 +20,19 @@ def check_body(app: Caller, **more: Any) -> dict[str, Any]:
     return {"name": "Cost", "head_sha": app.sandbox.pull("acme/shop", 1)["head"]["sha"], **more}
 
 
+def test_agent_tasks_are_for_users_tokens_alone(app: Caller) -> None:
+    path = "/agents/repos/acme/shop/tasks"
+    task = app.sandbox.start_task("acme/shop", [1])
+    sees, blind = (app.sandbox.create_user_token("ada", reads) for reads in (["acme"], ["globex"]))
+    assert [app("GET", f"{path}{rest}").status for rest in ("", f"/{task}")] == [403, 403]
+    for token, status in ((sees, 200), (blind, 404), ("nonsense", 401)):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert request(f"{app.sandbox.url}{path}/{task}", "GET", None, headers).status == status
+    headers = {"Authorization": f"Bearer {sees}"}
+    assert request(f"{app.sandbox.url}{path}/none", "GET", None, headers).status == 404
+    assert request(f"{app.sandbox.url}/repos/acme/shop", "GET", None, headers).status == 401
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -124,21 +124,26 @@ def _group_row(sheet: Sheet, rows: Sequence[int], name: str, purpose: str) -> li
     return [name, codes(models) if purpose else "", purpose, *(f"{bold}{cell}{bold}" for cell in cells)]
 
 
+def _where(line: AgentRunLine) -> str:
+    if line.told or line.by_vendor:
+        return "by token" if line.told else "by GitHub"
+    attempt = f" (attempt {line.run_attempt})" if line.run_attempt > 1 else ""
+    return code(line.job_name or line.workflow, 40) + attempt + (", relayed" if line.relayed else "")
+
+
 def _run_row(sheet: Sheet, row: int) -> list[str]:
     line = sheet.lines[row]
-    where = code(line.job_name or line.workflow, 40)
-    attempt = f" (attempt {line.run_attempt})" if line.run_attempt > 1 else ""
     team = f", {code(line.team, 40)}" if line.team else ""
-    used = line.tokens
+    used, counted = line.tokens, line.model_calls and not line.by_vendor  # which tells no calls
     return [
         _name(line) + (f" {code(line.agent_version, 20)}" if line.agent_version else ""),
-        "by token" if line.told else where + attempt + (", relayed" if line.relayed else ""),
+        _where(line),
         purpose_text(line.purpose) + team,
         f"{line.started_at.day} {MONTHS[line.started_at.month - 1][:3]}, {line.started_at:%H:%M}",
-        f"{line.model_calls:,}" if line.model_calls else "–",
-        tokens_text(used.prompt) if line.model_calls else "–",
+        f"{line.model_calls:,}" if counted else "–",
+        tokens_text(used.prompt) if counted else "–",
         from_cache(used),
-        tokens_text(used.output) if line.model_calls else "–",
+        tokens_text(used.output) if counted else "–",
         code(line.evidence, 4),
         sheet.cost([row]),
     ]

@@ -67,6 +67,7 @@ class AgentRunLine:
     run_url: str = ""  # the workflow run's page
     relayed: bool = False  # another job of the workflow run sent the record
     told: bool = False  # telemetry with an access token told of it; nothing is signed
+    by_vendor: bool = False  # GitHub's own record of its cloud agent tells of it, in AI credits
     unpriced_calls: int = 0
     unpriced_models: tuple[str, ...] = ()
     calls_counted_elsewhere: int = 0

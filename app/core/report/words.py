@@ -23,7 +23,7 @@ MONTHS = (
 LEVELS = {
     "E1": ("direct", "the signed token of the workflow run names this pull"),
     "E2": ("manual", "a person set it, with a reason"),
-    "E3": ("direct", "GitHub's record ties the workflow run to this pull: by a commit, or as opened by its actor then"),
+    "E3": ("direct", "GitHub's record ties it to this pull: by a commit, as opened by its actor then, or by its task"),
     "E4": ("derived", "the workflow run was on this pull's branch during this pull's life"),
     "E5": ("derived", "the event that started the workflow names this pull, and GitHub's record agrees"),
     "E6": ("derived", "it was started on an issue that this pull closes"),
@@ -123,6 +123,12 @@ def remarks(pull: PullCost) -> list[str]:
         said.append(
             f"By token: telemetry with an access token told of {count(told, 'agent run')}; "
             "who ran it, where and for which pull is claimed, not signed."
+        )
+    if charged := sum(line.by_vendor for line in pull.lines):
+        price = " at $0.01 each" if pull.money else ""
+        said.append(
+            f"By GitHub: its record of the cloud agent tells of {count(charged, 'agent run')}, "
+            f"in AI credits{price}; it tells no tokens and no single model calls."
         )
     if elsewhere:
         calls = f"{count(elsewhere, 'model call')} {_was(elsewhere)}"

@@ -97,7 +97,7 @@ def _narrowed(body: dict[str, Any], covered: dict[int, str]) -> set[int] | None:
 
 def get_installation_repositories(call: Call) -> Answer:
     token = call.token
-    if token is None:
+    if not isinstance(token, InstallationToken):
         raise refusals.not_found()
     seen = [
         one

@@ -16,7 +16,7 @@ from app.sandbox.faults import Faults
 from app.sandbox.limits import Limits
 from app.sandbox.refusals import Refusal
 from app.sandbox.rest.fields import Check
-from app.sandbox.state import App, Hub, InstallationToken, Pull, Repository
+from app.sandbox.state import App, Hub, InstallationToken, Pull, Repository, UserToken
 
 LEVELS = {"read": 1, "write": 2, "admin": 3}
 JWT_MAX_S = 600
@@ -42,7 +42,7 @@ class Call:
     headers: Mapping[str, str]
     body: dict[str, Any]
     app: App
-    token: InstallationToken | None
+    token: InstallationToken | UserToken | None
     deliveries: Callable[[], list[Any]]
     spent: Mapping[str, str]
     repository_or_none: Repository | None = None
@@ -94,7 +94,8 @@ def _integer(text: str | None, default: int) -> int:
 
 @dataclass(frozen=True)
 class Operation:
-    """`needs`: any of these permissions, as "checks:write"; "app" asks for the App's own JWT instead."""
+    """`needs`: any of these permissions, as "checks:write"; "app" asks for the App's own JWT instead, "user" for a
+    person's token."""
 
     method: str
     path: str
@@ -136,7 +137,9 @@ class Door:
             answer = Answer(refusal.status, refusal.body, spent | refusal.headers)
         return Answer(answer.status, answer.body, {**spent, **answer.headers})
 
-    def _caller(self, operation: Operation, headers: Mapping[str, str]) -> tuple[App, InstallationToken | None]:
+    def _caller(
+        self, operation: Operation, headers: Mapping[str, str]
+    ) -> tuple[App, InstallationToken | UserToken | None]:
         if not headers.get("user-agent"):
             raise Refusal(
                 403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header."
@@ -146,6 +149,8 @@ class Door:
             raise Refusal(401, "Requires authentication")
         if operation.needs == ("app",):
             return verified_app(self.hub, secret), None
+        if operation.needs == ("user",):
+            return next(iter(self.hub.apps.values())), self._user(secret)
         token = self.hub.tokens.get(secret)
         if token is None or token.expires_at <= time.time() or token.installation.deleted:
             raise refusals.bad_credentials()
@@ -153,11 +158,19 @@ class Door:
             raise refusals.suspended()
         return token.installation.app, token
 
-    def _spend(self, app: App, token: InstallationToken | None, spent: dict[str, str]) -> None:
-        who = f"app {app.app_id}" if token is None else f"installation {token.installation.installation_id}"
+    def _user(self, secret: str) -> UserToken:
+        if secret in self.hub.tokens:
+            raise refusals.not_accessible()
+        user = self.hub.user_tokens.get(secret)
+        if user is None or user.revoked:
+            raise refusals.bad_credentials()
+        return user
+
+    def _spend(self, app: App, token: InstallationToken | UserToken | None, spent: dict[str, str]) -> None:
+        who = _budget_of(app, token)
         budget = self.limits.budget(who)
         if not budget.spend():
-            number = 0 if token is None else token.installation.installation_id
+            number = token.installation.installation_id if isinstance(token, InstallationToken) else 0
             raise refusals.primary_limit(number, budget.resets_at, budget.limit)
         spent.update(budget.headers())
 
@@ -175,6 +188,10 @@ class Door:
         if call.token is None:
             return
         repository = call.repository_or_none
+        if isinstance(call.token, UserToken):
+            if repository is None or repository.owner.login.lower() not in call.token.reads:
+                raise refusals.not_found()
+            return
         if repository is not None and not _reaches(call.token, repository):
             raise refusals.not_found()
         if not any(_granted(call.token.permissions, need) for need in operation.needs):
@@ -182,11 +199,19 @@ class Door:
         if repository is not None and repository.archived and operation.method != "GET":
             raise refusals.archived()
 
-    def _pace(self, operation: Operation, token: InstallationToken | None) -> None:
-        if not operation.creates or token is None:
+    def _pace(self, operation: Operation, token: InstallationToken | UserToken | None) -> None:
+        if not operation.creates or not isinstance(token, InstallationToken):
             return
         if not self.limits.may_create(f"installation {token.installation.installation_id}"):
             raise refusals.secondary_limit(403, 60)
+
+
+def _budget_of(app: App, token: InstallationToken | UserToken | None) -> str:
+    if token is None:
+        return f"app {app.app_id}"
+    if isinstance(token, UserToken):
+        return f"user {token.owner.account_id}"
+    return f"installation {token.installation.installation_id}"
 
 
 def moved_to(hub: Hub, repository: Repository, path: str) -> Refusal:

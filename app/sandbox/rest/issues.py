@@ -12,7 +12,7 @@ from app.sandbox.refusals import validation_failed
 from app.sandbox.rest.door import Answer, Call, Operation
 from app.sandbox.rest.fields import each, nullable, one_of, shape, text
 from app.sandbox.shapes import accounts, conversations
-from app.sandbox.state import Comment, Issue, Reaction
+from app.sandbox.state import Comment, InstallationToken, Issue, Reaction
 
 MOST_BYTES = 262_144
 TOO_LONG = "body is too long (maximum is 65536 characters)"
@@ -39,7 +39,7 @@ def _issue(call: Call) -> Issue:
 
 def _only_on_pulls(call: Call, number: int) -> None:
     """The permission for pulls does not reach to issues."""
-    has_issues = call.token is not None and "issues" in call.token.permissions
+    has_issues = isinstance(call.token, InstallationToken) and "issues" in call.token.permissions
     if number not in call.repository.pulls and not has_issues:
         raise refusals.not_accessible()
 

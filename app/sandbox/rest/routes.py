@@ -16,7 +16,7 @@ from app.sandbox import refusals
 from app.sandbox.faults import Fault
 from app.sandbox.observer import Exchange, Observer
 from app.sandbox.refusals import Refusal
-from app.sandbox.rest import actions, apps, checks, contents, issues, pulls
+from app.sandbox.rest import actions, agents, apps, checks, contents, issues, pulls
 from app.sandbox.rest.door import Answer, Door, Operation
 
 OPERATIONS = (
@@ -26,6 +26,7 @@ OPERATIONS = (
     *issues.OPERATIONS,
     *actions.OPERATIONS,
     *contents.OPERATIONS,
+    *agents.OPERATIONS,
 )
 HEADERS = {
     "content-type": "application/json; charset=utf-8",

@@ -6,7 +6,11 @@ from app.sandbox.clock import iso, iso_or_none
 from app.sandbox.shapes.accounts import node_id, simple_user
 from app.sandbox.shapes.pull_links import open_pulls
 from app.sandbox.shapes.repositories import api_url, minimal_repository
-from app.sandbox.state import Attempt, Hub, Job, Repository, WorkflowRun
+from app.sandbox.state import Account, Attempt, Hub, Job, Repository, WorkflowRun
+
+
+def _email(account: Account) -> str:
+    return f"{account.login.removesuffix('[bot]')}@users.noreply.example"
 
 
 def workflow_run(hub: Hub, repository: Repository, run: WorkflowRun, attempt: Attempt) -> dict[str, Any]:
@@ -56,11 +60,8 @@ def workflow_run(hub: Hub, repository: Repository, run: WorkflowRun, attempt: At
             "tree_id": run.head_sha,
             "message": head_commit.message,
             "timestamp": iso(head_commit.committed_at),
-            "author": {"name": head_commit.author.login, "email": f"{head_commit.author.login}@users.noreply.example"},
-            "committer": {
-                "name": head_commit.author.login,
-                "email": f"{head_commit.author.login}@users.noreply.example",
-            },
+            "author": {"name": head_commit.author.login, "email": _email(head_commit.author)},
+            "committer": {"name": head_commit.author.login, "email": _email(head_commit.author)},
         },
         "repository": minimal_repository(hub, repository),
         "head_repository": minimal_repository(hub, head),

@@ -2,6 +2,7 @@
 
 import json
 
+from app.core import ai_credits
 from app.core.arithmetic import Arithmetic, Line, nano_usd_each
 from app.core.known import Known
 from app.core.ledger import Book
@@ -98,6 +99,8 @@ def calls(asked: Asked) -> Json | None:
 def _call(step: walk.CallStep) -> Json:
     call, price, found = step.kept.call, step.kept.price, step.arithmetic
     missing = NO_PRICE if price.cost is None else NO_ARITHMETIC
+    if price.price_list == ai_credits.PRICE_LIST and price.cost is not None:
+        found, missing = None, f"{ai_credits.arithmetic_text(price.cost)}, as GitHub tells them."
     return {
         "position": step.kept.position,
         "at": shapes.stamp(call.at),

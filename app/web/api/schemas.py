@@ -67,7 +67,7 @@ PULL_HEAD = one(
 RUN_LINKS = links(self=LINK, calls=LINK)
 RUN = one(
     id=TEXT, agent=TEXT, models=many(TEXT), purpose=TEXT, team=maybe(TEXT),
-    provenance={"type": "string", "enum": ["job", "relayed", "token"]}, started_at=INSTANT, cost=MONEY,
+    provenance={"type": "string", "enum": ["job", "relayed", "token", "vendor"]}, started_at=INSTANT, cost=MONEY,
     completeness=whole(KNOWN, record=RECORD, reason=maybe(TEXT)), _links=RUN_LINKS,
 )  # fmt: skip
 MONTH_HEAD = one(month=MONTH, repository=ref("Repository"), spend=MONEY, parts=ref("Parts"))

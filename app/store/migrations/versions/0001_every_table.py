@@ -70,7 +70,7 @@ COUNTERS = frozenset(
 )
 RULES = {
     "access_token": {"scope": "scope IN ('ingest', 'read', 'metrics')"},
-    "agent_run": {"provenance": "provenance IN ('job', 'relayed', 'token')"},
+    "agent_run": {"provenance": "provenance IN ('job', 'relayed', 'token', 'vendor')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},
     "installation": {"state": "state IN ('active', 'suspended', 'deleted')"},
@@ -89,6 +89,9 @@ TABLES = {
     "access_token": """
         id string | account_id number, scope string, name string, sha256 string, created_at_us number,
         revoked_at_us number?, used_at_us number?
+    """,
+    "agent_task_reading": """
+        account_id number, repository_id number | read_until_us number
     """,
     "agent_run": """
         id string | account_id number, repository_id number, workflow_job_id string, record_id string,
@@ -168,7 +171,7 @@ TABLES = {
         locked flag, head_ref string, head_sha string, head_repository_id number?, base_ref string,
         author_id number, created_at_us number, closed_at_us number?, merged_at_us number?,
         merge_commit_sha string?, reverts_number number?, reverts_shas text,
-        reverts_only flag, lines_changed number?, read_at_us number
+        reverts_only flag, lines_changed number?, github_id number?, read_at_us number
     """,
     "pull_commit": """
         account_id number, repository_id number, number number, sha string | committed_at_us number
@@ -181,6 +184,9 @@ TABLES = {
     """,
     "pull_named": """
         account_id number, repository_id number, number number, workflow_job_id string |
+    """,
+    "pull_told": """
+        account_id number, repository_id number, github_id number, workflow_job_id string |
     """,
     "pull_reading": """
         account_id number, repository_id number | read_until_us number?, part string, page number, since_us number,
@@ -255,6 +261,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_manual_link_agent_run", "manual_link", "account_id agent_run_id", {}),
     ("uq_model_call_identity", "model_call", "identity", {"unique": True}),
     ("ix_pull_branch", "pull", "account_id repository_id head_ref", {}),
+    ("ix_pull_github_id", "pull", "account_id repository_id github_id", {}),
     ("ix_pull_merge_commit", "pull", "account_id repository_id merge_commit_sha", {}),
     (
         "ix_pull_reverting",
@@ -265,6 +272,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_pull_commit_sha", "pull_commit", "account_id repository_id sha number", {}),
     ("ix_pull_issue_issue", "pull_issue", "account_id repository_id issue number", {}),
     ("ix_pull_head_sha", "pull_head", "account_id repository_id sha number", {}),
+    ("ix_pull_told_job", "pull_told", "workflow_job_id", {}),
     ("ix_record_account_id", "record", "account_id", {}),
     ("ix_record_workflow_job_id", "record", "workflow_job_id", {}),
     ("ix_rollup_mark_account_id", "rollup_mark", "account_id", {}),
