@@ -47,11 +47,11 @@ def _merge(stage: Stage, number: int) -> float:
     stage.tick()
     for _ in range(AGENT_RUNS):
         stage.agent(pull=pull, calls=4)
-    stage.settle()
+    stage.work()
     stage.tick()
     stage.gh.merge(REPOSITORY, pull, "squash")
     began = time.perf_counter()
-    stage.settle()
+    stage.work()
     took = time.perf_counter() - began
     comment = stage.comment(pull)
     if comment is None or not stage.gh.checks(REPOSITORY, pull):
