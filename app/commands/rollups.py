@@ -13,7 +13,7 @@ from app.commands.asked import for_accounts
 from app.settings import Settings
 from app.store.database import Database
 from app.store.rolled_up import compute_and_keep, differences
-from app.store.rollups import repositories_with_work
+from app.store.rollups import first_in_account_us, repositories_with_work
 from app.world import World
 
 AT_ONCE = 10  # repositories
@@ -59,13 +59,14 @@ def rebuilt(db: Database, account_id: int, now: datetime) -> tuple[int, int]:
     """Compute every repository's sums on all processors; how many there are, and how many were kept."""
     with db.reading() as session:
         wanted = repositories_with_work(session, account_id)
+        first_us = first_in_account_us(session, account_id)
     parts = list(_parts(wanted))
     processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts))
     if processes <= 1:
-        return len(wanted), sum(compute_and_keep(db, account_id, part, now) for part in parts)
+        return len(wanted), sum(compute_and_keep(db, account_id, part, now, first_us) for part in parts)
     # New processes, not forked ones: a fork would share the connections of this one.
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        jobs = [pool.submit(_rebuild, db.url, account_id, part, now) for part in parts]
+        jobs = [pool.submit(_rebuild, db.url, account_id, part, now, first_us) for part in parts]
         return len(wanted), sum(job.result() for job in jobs)
 
 
@@ -74,11 +75,11 @@ def _parts(repository_ids: list[int]) -> Iterator[list[int]]:
         yield repository_ids[done : done + AT_ONCE]
 
 
-def _rebuild(url: str, account_id: int, repository_ids: list[int], now: datetime) -> int:
+def _rebuild(url: str, account_id: int, repository_ids: list[int], now: datetime, first_us: int | None) -> int:
     gc.disable()  # it would look at a hundred thousand shares again and again, of which none is garbage yet
     db = Database(url, pool_size=1, mapped=True)
     try:
-        return compute_and_keep(db, account_id, repository_ids, now)
+        return compute_and_keep(db, account_id, repository_ids, now, first_us)
     finally:
         db.close()
         gc.collect()

@@ -50,16 +50,20 @@ def stale_repositories(session: Session, account_id: int, month: Month, now: dat
     return {each: known.of.get(each) for each in sorted(stale)}
 
 
-def compute_and_keep(db: Database, account_id: int, repository_ids: Sequence[int], now: datetime) -> int:
+def compute_and_keep(
+    db: Database, account_id: int, repository_ids: Sequence[int], now: datetime, first_us: int | None = None
+) -> int:
     """Compute the sums of some repositories from the books and keep them; how many were kept.
 
-    The others were computed by somebody else meanwhile.
+    The others were computed by somebody else meanwhile. `first_us`: nothing happened there before, where it is known.
     """
     began = time.monotonic()
     with db.reading() as session:
         config = _config(session, account_id)
         known = standings(session, account_id)
-        months = _months(session, account_id, repository_ids, now)
+        if first_us is None:
+            first_us = first_instant_us(session, account_id, repository_ids)
+        months = _months(first_us, now)
         found = computed(session, account_id, config, repository_ids, months, list(Dimension), now, with_months=True)
     took_us = round((time.monotonic() - began) * 1_000_000) // len(repository_ids)
     with db.transaction() as session:
@@ -168,9 +172,8 @@ def _near(shares: Sequence[Share], repository_ids: Collection[int]) -> dict[int,
     return near
 
 
-def _months(session: Session, account_id: int, repository_ids: Sequence[int], now: datetime) -> list[Month]:
-    """From the first month in which something happened there to the one after this."""
-    first_us = first_instant_us(session, account_id, repository_ids)
+def _months(first_us: int | None, now: datetime) -> list[Month]:
+    """From the first month in which something happened to the one after this."""
     last = Month.of(now).next
     months = [last.previous if first_us is None else min(Month.of(instant(first_us)), last.previous)]
     while months[-1] < last:

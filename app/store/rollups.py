@@ -170,6 +170,12 @@ def repositories_with_work(session: Session, account_id: int) -> list[int]:
     return list(session.connection().execute(WITH_WORK, {"account_id": account_id}).scalars())
 
 
+def first_in_account_us(session: Session, account_id: int) -> int | None:
+    """When the first agent run of an account began or its first pull merged."""
+    found = session.connection().execute(FIRST_IN_ACCOUNT, {"account_id": account_id}).one()
+    return min((each for each in found if each is not None), default=None)
+
+
 def first_instant_us(session: Session, account_id: int, repository_ids: Iterable[int]) -> int | None:
     """When the first agent run began or the first pull merged in these repositories; None: there is none."""
     asked = {"account_id": account_id, "repositories": sorted(repository_ids)}
@@ -225,6 +231,10 @@ WITH_WORK = text("""
     SELECT repository_id FROM pull WHERE account_id = :account_id
     UNION SELECT repository_id FROM agent_run WHERE account_id = :account_id
     UNION SELECT repository_id FROM rollup_state WHERE account_id = :account_id ORDER BY 1
+""")
+FIRST_IN_ACCOUNT = text("""
+    SELECT (SELECT MIN(started_at_us) FROM agent_run WHERE account_id = :account_id),
+           (SELECT MIN(merged_at_us) FROM pull WHERE account_id = :account_id)
 """)
 FIRST = text("""
     SELECT (SELECT MIN(started_at_us) FROM agent_run
