@@ -18,6 +18,7 @@ LEGEND = (
     "period, cohort, direct: cost per merged PR. dead: charges for work that came to nothing. –: no merged PR.",
     "yield: of decided output tokens, those of merged work that stayed; known: how much usage is, below 80 % no yield.",
     "cached: of all input. retried: of the charges. support: reviews, triage, CI fixes, of what counts as yield.",
+    "An estimate, not an invoice. Calls without a price are in no amount.",
 )
 NO_NAME = {Dimension.TEAM: "(no team)", Dimension.MODEL: "(unknown)", Dimension.ORGANISATION: "all"}
 
