@@ -34,7 +34,6 @@ class PullSpend:
     reverted_at: datetime | None = None
     is_revert: bool = False
     tracked: bool = True
-    carries: tuple[int, ...] = ()  # pulls that merged into its branch: what they cost is in here
 
     @property
     def lifetime(self) -> NanoUsd:

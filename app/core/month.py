@@ -51,5 +51,13 @@ class Month:
     def previous(self) -> "Month":
         return Month(self.year - 1, 12) if self.number == 1 else Month(self.year, self.number - 1)
 
+    def until(self, last: "Month") -> list["Month"]:
+        """The months from this one to the last, both included; none where that is before."""
+        months, at = [], self
+        while at <= last:
+            months.append(at)
+            at = at.next
+        return months
+
     def __contains__(self, instant: datetime | None) -> bool:
         return instant is not None and self.start <= instant < self.end

@@ -130,11 +130,6 @@ def trend_months(last: Month, number: int = TREND_MONTHS) -> list[Month]:
     return months
 
 
-def trend(last: Month, shares: Sequence[Share], pulls: Sequence[PullFate], now: datetime) -> list[Metrics]:
-    """A scope's metrics in each of six months, the last one last."""
-    return [measure(Period.of(month), shares, pulls, now) for month in trend_months(last)]
-
-
 def _spends(shares: Iterable[Share], pulls: Iterable[PullFate]) -> list[tuple[PullFate, PullSpend]]:
     """Every pull with what the scope's own agent runs cost for it."""
     spent: dict[PullId, dict[datetime, NanoUsd]] = {}

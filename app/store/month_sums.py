@@ -100,11 +100,13 @@ def _add_runs(asked: _Asked, found: Mapping[int, ByMonth]) -> None:
             if row.day == row.last:
                 _add_usage(by_month[month], row)
         known = Known(row.runs, int(row.incomplete), int(row.calls), int(row.unpriced))
-        at, end = Month.of(_day(row.day)), Month.of(_day(row.last))
-        while at <= end:
-            if (sums := by_month.get(at)) is not None:
-                sums.tied, sums.loose = (sums.tied + known, sums.loose) if row.tied else (sums.tied, sums.loose + known)
-            at = at.next
+        for at in Month.of(_day(row.day)).until(Month.of(_day(row.last))):
+            if (sums := by_month.get(at)) is None:
+                continue
+            if row.tied:
+                sums.tied += known
+            else:
+                sums.loose += known
 
 
 def _add_begun(sums: MonthSums, row: Row[Any]) -> None:

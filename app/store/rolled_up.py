@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from app.core.combined import Row
-from app.core.config import Config, in_force
+from app.core.config import Config
 from app.core.month import Month
 from app.core.month_sums import MonthSums
 from app.core.period import Period
 from app.core.scope_sums import RepositorySums, sums_of
 from app.core.shares import Dimension, Share
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.database import Database
 from app.store.keys import instant, new_key, us
 from app.store.month_sums import month_sums
 from app.store.rollup_tables import RollupState
-from app.store.rollups import Standing, Standings, first_instant_us, keep, month_rows, rows, standings
+from app.store.rollups import Standing, first_instant_us, keep, kept_of, month_rows, rows, standings
 from app.store.shares import SharesOf, read_books
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Computed:
 def stale_repositories(session: Session, account_id: int, month: Month, now: datetime) -> dict[int, Standing | None]:
     """The repositories whose sums do not count, in order, with what was kept of each."""
     known = standings(session, account_id)
-    stale = known.stale(computed_by(_config(session, account_id)), month, now)
+    stale = known.stale(computed_by(config_in_force(session, account_id)), month, now)
     return {each: known.of.get(each) for each in sorted(stale)}
 
 
@@ -59,7 +59,7 @@ def compute_and_keep(
     """
     began = time.monotonic()
     with db.reading() as session:
-        config = _config(session, account_id)
+        config = config_in_force(session, account_id)
         known = standings(session, account_id)
         if first_us is None:
             first_us = first_instant_us(session, account_id, repository_ids)
@@ -115,7 +115,7 @@ def months_of(
 
 def busy_in(session: Session, account_id: int, month: Month, now: datetime) -> dict[int, MonthSums]:
     """The repositories with charges of a month, or in which agents were at work, in order, and what is told of each."""
-    found = months_of(session, account_id, _config(session, account_id), month, now)
+    found = months_of(session, account_id, config_in_force(session, account_id), month, now)
     return {each: sums for each, (_, sums) in sorted(found.items()) if sums.is_busy}
 
 
@@ -174,11 +174,9 @@ def _near(shares: Sequence[Share], repository_ids: Collection[int]) -> dict[int,
 
 def _months(first_us: int | None, now: datetime) -> list[Month]:
     """From the first month in which something happened to the one after this."""
-    last = Month.of(now).next
-    months = [last.previous if first_us is None else min(Month.of(instant(first_us)), last.previous)]
-    while months[-1] < last:
-        months.append(months[-1].next)
-    return months
+    this = Month.of(now)
+    first = this if first_us is None else min(Month.of(instant(first_us)), this)
+    return first.until(this.next)
 
 
 def _state(
@@ -206,42 +204,35 @@ def _state(
     )
 
 
-def _config(session: Session, account_id: int) -> Config:
-    version = config_of(session, account_id)
-    return in_force(version.good_text, version.public)
-
-
 def differences(db: Database, account_id: int, now: datetime) -> list[str]:
     """Where kept sums that should hold are not what the books give: a sentence for each. There should be none."""
     told: list[str] = []
     with db.reading() as session:
-        config, known = _config(session, account_id), standings(session, account_id)
-        for repository_id in sorted(known.of):
-            told += _differing(session, account_id, config, known, repository_id, now)
+        config, known = config_in_force(session, account_id), standings(session, account_id)
+        # A month that is not kept yet makes no sums wrong: asked is one that all of them have.
+        asked = min((standing.last for standing in known.of.values()), default=Month.of(now))
+        stale = known.stale(computed_by(config), asked, now)
+        for repository_id in sorted(known.of.keys() - stale):
+            told += _differing(session, account_id, config, known.of[repository_id], repository_id, now)
     return told
 
 
 def _differing(
-    session: Session, account_id: int, config: Config, known: Standings, repository_id: int, now: datetime
+    session: Session, account_id: int, config: Config, standing: Standing, repository_id: int, now: datetime
 ) -> list[str]:
-    standing = known.of[repository_id]
-    months = [standing.first]
-    while months[-1] < standing.last:
-        months.append(months[-1].next)
-    stale = known.stale(computed_by(config), standing.last, now)
-    if repository_id in stale:
-        return []
+    months = standing.first.until(standing.last)
     books = computed(session, account_id, config, [repository_id], months, list(Dimension), now, True)[repository_id]
-    alone = Standings({repository_id: standing}, {})
-    told = []
-    for month in months:
-        kept_month = month_rows(session, account_id, month, alone, ()).get(repository_id, MonthSums())
-        if kept_month != books.by_month[month]:
-            told.append(f"repository {repository_id}, {month}")
+    kept, kept_months = kept_of(session, account_id, repository_id, standing)
+    told = [
+        f"repository {repository_id}, {month}"
+        for month in months
+        if kept_months.get(month, MonthSums()) != books.by_month[month]
+    ]
+    nothing = Row(repository_id, has_pulls=standing.has_pulls)
     for (number, dimension), by_scope in books.sums.by_scope.items():
-        [kept] = rows(session, account_id, months[number], dimension, alone, ())
         merged = books.sums.merged[number] if by_scope or dimension is Dimension.ORGANISATION else 0
-        if _told(kept) != _told(Row(repository_id, merged, books.sums.has_pulls, by_scope)):
+        row = kept.get((months[number], dimension), nothing)
+        if _told(row) != _told(Row(repository_id, merged, books.sums.has_pulls, by_scope)):
             told.append(f"repository {repository_id}, {months[number]}, by {dimension.value}")
     return told
 

@@ -120,6 +120,25 @@ def month_rows(
     }
 
 
+def kept_of(
+    session: Session, account_id: int, repository_id: int, standing: Standing
+) -> tuple[dict[tuple[Month, Dimension], Row], dict[Month, MonthSums]]:
+    """All that is kept of a repository: its sums by month and dimension, and what is told of months beside."""
+    asked = {"account_id": account_id, "repository_id": repository_id}
+    found = {
+        (Month.from_int(month), what): sums
+        for month, what, sums in session.connection().execute(ROWS_OF_REPOSITORY, asked)
+    }
+    return (
+        {
+            (month, Dimension(what)): _row(repository_id, standing.has_pulls, sums)
+            for (month, what), sums in found.items()
+            if what != MONTH
+        },
+        {month: _month(json.loads(sums)) for (month, what), sums in found.items() if what == MONTH},
+    )
+
+
 def keep(
     session: Session,
     account_id: int,
@@ -172,14 +191,16 @@ def repositories_with_work(session: Session, account_id: int) -> list[int]:
 
 def first_in_account_us(session: Session, account_id: int) -> int | None:
     """When the first agent run of an account began or its first pull merged."""
-    found = session.connection().execute(FIRST_IN_ACCOUNT, {"account_id": account_id}).one()
-    return min((each for each in found if each is not None), default=None)
+    return _earliest(session.connection().execute(FIRST_IN_ACCOUNT, {"account_id": account_id}).one())
 
 
 def first_instant_us(session: Session, account_id: int, repository_ids: Iterable[int]) -> int | None:
     """When the first agent run began or the first pull merged in these repositories; None: there is none."""
     asked = {"account_id": account_id, "repositories": sorted(repository_ids)}
-    found = session.connection().execute(FIRST, asked).one()
+    return _earliest(session.connection().execute(FIRST, asked).one())
+
+
+def _earliest(found: Iterable[int | None]) -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
@@ -222,6 +243,9 @@ MARKS = text("SELECT id, repository_id FROM rollup_mark WHERE account_id = :acco
 ROWS = text("""
     SELECT repository_id, sums FROM rollup
     WHERE account_id = :account_id AND month = :month AND dimension = :dimension
+""")
+ROWS_OF_REPOSITORY = text("""
+    SELECT month, dimension, sums FROM rollup WHERE account_id = :account_id AND repository_id = :repository_id
 """)
 WAITING = text("""
     SELECT account_id FROM rollup_mark

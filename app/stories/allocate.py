@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete, select
 
 from app.core.closing import closes
-from app.core.config import in_force
 from app.core.events import PullEvent
 from app.core.facts import AgentRunKey, CommitFact, PullFact, PullNumber, WorkflowRunFact
 from app.core.ledger import Book, Place, moves
@@ -31,7 +30,7 @@ from app.core.reverts import reverted_number
 from app.core.workflow_lines import workflow_file
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.books import holding, post
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.jobs import pull_job, run_job
 from app.store.keys import instant, known_instant, us
 from app.store.manual_links import links_in_force
@@ -193,8 +192,7 @@ def _settle_job(world: World, session: Session, job: WorkflowJob) -> None:
     )
     agent_runs = session.exec(query).all()
     repository = repository_of(session, job.account_id, job.repository_id)
-    version = config_of(session, job.account_id)
-    config = in_force(version.good_text, version.public)
+    config = config_in_force(session, job.account_id)
     facts = run_facts(job, repository.default_branch if repository else "", config.claims_count)
     linked = {agent_run.id: frozenset(named_by(agent_run)) for agent_run in agent_runs}
     told = told_pulls(session, job) if job.event_name == VENDOR else None

@@ -1,6 +1,5 @@
 """Waste found in an account's workflows in a period, the workflow with the most first."""
 
-from app.core.config import in_force
 from app.core.month import Month
 from app.core.period import Period
 from app.core.rates import UnitPrices
@@ -9,7 +8,7 @@ from app.core.shares import Dimension, Share
 from app.core.usage import ModelCall
 from app.core.waste import RunCalls, WorkflowWaste, waste_of
 from app.store.accounts import repositories_of
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.run_calls import calls_by_run, tool_calls_of
 from app.store.shares import SharesOf, read_shares
 from app.world import World
@@ -25,8 +24,7 @@ def told_waste(world: World, account_id: int, month: Month) -> list[str]:
 def waste_in(world: World, account_id: int, period: Period) -> list[WorkflowWaste]:
     """What each workflow's agent runs wasted in a period, at list prices of today."""
     with world.db.reading() as session:
-        version = config_of(session, account_id)
-        config = in_force(version.good_text, version.public)
+        config = config_in_force(session, account_id)
         shares, _ = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team))
         of_run = {share.agent_run_id: share for share in shares}
         told = tool_calls_of(session, account_id, period)

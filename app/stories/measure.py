@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.core.combined import combined
-from app.core.config import Config, in_force
+from app.core.config import Config
 from app.core.metrics import PullFate
 from app.core.month import Month
 from app.core.period import Period
 from app.core.scope_metrics import Metrics, measure_scopes, trend_months
 from app.core.shares import Dimension, Share
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.rolled_up import rows_of_month
 from app.store.shares import SharesOf, read_shares
 from app.world import World
@@ -32,7 +32,7 @@ class Shares:
 def shares_of(world: World, account_id: int, periods: Sequence[Period], by_model: bool = False) -> Shares:
     """What the figures of these periods are made of, from one snapshot."""
     with world.db.reading() as session:
-        return _shares(session, account_id, _config(session, account_id), periods, by_model)
+        return _shares(session, account_id, config_in_force(session, account_id), periods, by_model)
 
 
 def metrics_of(world: World, account_id: int, period: Period) -> Metrics:
@@ -56,7 +56,7 @@ def trend_of(world: World, account_id: int, last: Month) -> list[Metrics]:
 def _measured(
     session: Session, world: World, account_id: int, period: Period, dimension: Dimension
 ) -> dict[str, Metrics]:
-    config, month, now = _config(session, account_id), Month.of(period.start), world.now()
+    config, month, now = config_in_force(session, account_id), Month.of(period.start), world.now()
     if period == Period.of(month):
         return combined(dimension, period, rows_of_month(session, account_id, config, month, dimension, now), now)
     found = _shares(session, account_id, config, [period], dimension is Dimension.MODEL)
@@ -65,8 +65,3 @@ def _measured(
 
 def _shares(session: Session, account_id: int, config: Config, periods: Sequence[Period], by_model: bool) -> Shares:
     return Shares(*read_shares(session, SharesOf(account_id, periods, config.tracks, config.names_a_team, by_model)))
-
-
-def _config(session: Session, account_id: int) -> Config:
-    version = config_of(session, account_id)
-    return in_force(version.good_text, version.public)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from app.core.config import Config, in_force
+from app.core.config import Config
 from app.core.events import RerequestEvent
 from app.core.facts import PullState
 from app.core.money import NanoUsd
@@ -25,7 +25,7 @@ from app.core.report.values import AgentRunLine, Annotation, PullCost
 from app.core.usage import Completeness, Provenance, Purpose, Tokens
 from app.core.workflow_lines import own_workflow
 from app.store.accounts import repository_of
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming, unattributed_of
 from app.store.effects import effect_of, fingerprint, overtaken, write_effect
 from app.store.jobs import pull_job
@@ -193,8 +193,7 @@ def _page(session: Session, world: World, key: PullKey) -> Page | None:
     pull = pull_of(session, key)
     if repository is None or pull is None or repository.state != "installed":
         return None
-    version = config_of(session, key.account_id)
-    config = in_force(version.good_text, version.public)
+    config = config_in_force(session, key.account_id)
     money = config.shows_money(repository.visibility == "public")
     tied = tied_runs(session, key)
     merged_at = instant(pull.merged_at_us) if pull.merged_at_us is not None else None

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from app.core.config import Config, in_force
+from app.core.config import Config
 from app.core.costing import LARGEST_COST
 from app.core.money import ZERO, NanoUsd, dollars_text
 from app.core.report.numbers import count
 from app.core.repricing import Change, Difference, changes_of, difference
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.corrections import agent_runs_since, calls_since, correct, enter, held_agent_run
 from app.store.jobs import pull_job, run_job
 from app.store.pulls import PullKey
@@ -76,8 +76,7 @@ def reprice(world: World, account_id: int, since: datetime, dry_run: bool = Fals
     `dry_run` writes nothing and says what would be.
     """
     with world.db.reading() as session:
-        version = config_of(session, account_id)
-    asked = Asked(account_id, since, in_force(version.good_text, version.public), dry_run)
+        asked = Asked(account_id, since, config_in_force(session, account_id), dry_run)
     total, after = Repriced(), ""
     while ids := _page(world, asked, after):
         total = sum((_reprice_run(world, asked, agent_run_id) for agent_run_id in ids), total)

@@ -29,7 +29,7 @@ from app.core.shares import Dimension
 from app.core.survey import SurveyedWorkflow
 from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
-from app.store.configs import config_of, problems_of
+from app.store.configs import config_in_force, config_of, problems_of
 from app.store.costs import usage_of_pulls
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.pulls import PullKey, pull_of
@@ -63,8 +63,7 @@ def summarize(job: Job, world: World) -> None:
     anew = bool(job.args.get("anew"))
     account_id, month = job.account_id, Month.parse(str(job.args["month"]))
     with world.db.reading() as session:
-        version = config_of(session, account_id)
-        config = in_force(version.good_text, version.public)
+        config = config_in_force(session, account_id)
         installation = installation_of(session, account_id)
         key = f"summary:{int(month)}"
         effect = effect_of(session, account_id, key) or Effect(
@@ -106,8 +105,7 @@ def summarize(job: Job, world: World) -> None:
 def preview(world: World, account_id: int, month: Month) -> str:
     """The summary's Markdown where no repository is configured for it, else nothing."""
     with world.db.reading() as session:
-        version = config_of(session, account_id)
-    config = in_force(version.good_text, version.public)
+        config = config_in_force(session, account_id)
     if config.summary_repository:
         return ""
     return summary(month_report(world, account_id, month, public_issue=False), "")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.core.arithmetic import Arithmetic, arithmetic_of
-from app.core.config import in_force
 from app.core.facts import AgentRunKey
 from app.core.known import Known
 from app.core.ledger import Book
@@ -19,7 +18,7 @@ from app.core.month import Month
 from app.core.repricing import KeptCall
 from app.store.accounts import repositories_of, repository_of
 from app.store.books import holding
-from app.store.configs import config_of
+from app.store.configs import config_in_force
 from app.store.corrections import calls_behind
 from app.store.costs import Behind, TiedRun, open_jobs_on_pull, tied_runs, ties_naming
 from app.store.pulls import PullKey, pull_of
@@ -221,8 +220,7 @@ def call_steps(world: World, account_id: int, agent_run_id: str, position: int, 
     """An agent run's model calls behind a position, with the arithmetic of each."""
     with world.db.reading() as session:
         kept = calls_behind(session, account_id, agent_run_id, position, most)
-        version = config_of(session, account_id)
-    config = in_force(version.good_text, version.public)
+        config = config_in_force(session, account_id)
     return [CallStep(each, arithmetic_of(world.prices, config, each.call, each.price.cost)) for each in kept]
 
 

@@ -16,7 +16,7 @@ from app.core.metrics import PullFate
 from app.core.money import NANO_PER_USD, NanoUsd
 from app.core.month import Month
 from app.core.period import Period
-from app.core.scope_metrics import measure, measure_scopes, trend
+from app.core.scope_metrics import measure, measure_scopes, trend_months
 from app.core.shares import Dimension, Piece, Share
 from app.core.size_bands import by_band
 from app.core.usage import Purpose, Tokens
@@ -109,7 +109,7 @@ def test_only_surviving_pulls_that_merged_in_the_period_have_a_size() -> None:
 
 def test_a_trend_is_six_months_and_the_last_one_is_the_asked() -> None:
     shares, pulls = example_a()
-    found = trend(OCTOBER, shares, pulls, LATE)
+    found = [measure(Period.of(month), shares, pulls, LATE) for month in trend_months(OCTOBER)]
     assert [str(each.period) for each in found] == [f"2026-{month:02}" for month in range(5, 11)]
     assert [each.cost.cost for each in found] == [*[0] * 5, dollars(50)]
 

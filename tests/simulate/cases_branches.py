@@ -141,11 +141,7 @@ def base_branch_renamed(s: Scene) -> Iterator[float]:
 @case(weight=2)
 def two_pulls_of_one_branch(s: Scene) -> Iterator[float]:
     """Into two bases: a push on the branch is work for both, and nothing says for which one. A tie."""
-    line = s.branch("line")
-    s.push(line)
-    branch = s.branch()
-    s.push(branch)
-    numbers = [s.open(branch), s.open(branch, line)]
+    branch, numbers = s.into_two_bases()
     yield minutes(s.random, 1, 60)
     s.push(branch)
     s.agent("push", branch=branch, served=numbers)

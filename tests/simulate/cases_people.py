@@ -90,12 +90,7 @@ def tie_untied_by_hand(s: Scene) -> Iterator[float]:
     issue = s.desk.create_issue(s.name, "Something is wrong")
     yield minutes(s.random, 1, 60)
     run = s.start("issues", pull=issue)
-    numbers = []
-    for _ in range(2):
-        yield minutes(s.random, 2, 60)
-        branch = s.branch("issue")
-        s.push(branch)
-        numbers.append(s.open(branch, body=f"Fixes #{issue}"))
+    numbers = yield from s.two_that_close(issue)
     s.report(run, issue=issue, served=None)
     yield _seen(s)
     s.say(numbers[1], f"/mergemeter attribute {s.address(run)}")

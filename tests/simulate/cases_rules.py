@@ -125,11 +125,7 @@ def housekeeping_and_a_person(s: Scene) -> Iterator[float]:
 @case()
 def housekeeping_between_two_pulls(s: Scene) -> Iterator[float]:
     """A tie is a tie, and no overhead."""
-    line = s.branch("line")
-    s.push(line)
-    branch = s.branch()
-    s.push(branch)
-    numbers = [s.open(branch), s.open(branch, line)]
+    branch, numbers = s.into_two_bases()
     yield minutes(s.random, 1, 60)
     s.push(branch)
     s.agent("push", branch=branch, path=OVERHEAD_PATH, served=numbers)

@@ -1,6 +1,6 @@
 """The tools of a case: what people and agents do in one repository, each agent run with its truth beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -134,6 +134,24 @@ class Scene:
     def open(self, branch: str, base: str | None = None, *, body: str = "", draft: bool = False) -> int:
         self.tick()
         return self.desk.open_pull(self.name, branch, base, f"Change {branch}", body, None, self.person(), draft)
+
+    def into_two_bases(self) -> tuple[str, list[int]]:
+        """A branch with a pull into the default branch and one into another."""
+        line = self.branch("line")
+        self.push(line)
+        branch = self.branch()
+        self.push(branch)
+        return branch, [self.open(branch), self.open(branch, line)]
+
+    def two_that_close(self, issue: int) -> Generator[float, None, list[int]]:
+        """Two pulls that close an issue, one after the other; each wait is given."""
+        numbers = []
+        for _ in range(2):
+            yield minutes(self.random, 2, 60)
+            branch = self.branch("issue")
+            self.push(branch)
+            numbers.append(self.open(branch, body=f"Fixes #{issue}"))
+        return numbers
 
     def opened(self, branch: str = "", base: str | None = None) -> tuple[str, int]:
         """A branch with a commit and a pull from it."""
