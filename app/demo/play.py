@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from app.demo.runner import Done, run_job
 from app.demo.samples import Session
@@ -23,6 +24,7 @@ ORGANISATION = "acme"
 WIDGETS, GADGETS, WEBSITE = (f"{ORGANISATION}/{name}" for name in ("widgets", "gadgets", "website"))
 SUMMARIES = f"{ORGANISATION}/finance"
 PATIENCE_S = 60
+REQUEST_S = 5
 Say = Callable[[str], None]
 
 
@@ -68,6 +70,14 @@ class Play:
                 raise RuntimeError(f"{what} did not come within {PATIENCE_S} s:\n{self.server.log()}")
             time.sleep(0.1)
         return result
+
+
+def is_idle(server_url: str) -> bool:
+    """Whether nothing that is due now waits or is being done, by the App's own metrics."""
+    with urlopen(f"{server_url}/metrics", timeout=REQUEST_S) as answer:  # noqa: S310 - our own loopback address
+        lines = answer.read().decode().splitlines()
+    busy = [line for line in lines if line.startswith(("mergemeter_jobs_due", "mergemeter_jobs_running"))]
+    return not any(float(line.rpartition(" ")[2]) for line in busy)
 
 
 def claude(name: str, scale: int, model: str = "") -> Session:
@@ -144,6 +154,9 @@ def _act(stage: Play) -> None:
     stage.wait("the comment", lambda: gh.comments(WEBSITE, footer))
     stage.wait("the check", lambda: gh.checks(WIDGETS, limits))
     stage.wait("the check of the answering agent", lambda: gh.checks(GADGETS, colours))
+
+    gh.drain()
+    stage.wait("the end of the App's work", lambda: is_idle(stage.server.url))  # no comment tells of a revert
 
     month = f"{datetime.now(UTC):%Y-%m}"
     say(f"Month: python -m app summary {month}")

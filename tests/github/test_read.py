@@ -171,6 +171,7 @@ def test_only_skipped_runs_up_to_githubs_limit_tell_nothing_of_the_others(
 
 
 def test_how_the_jobs_of_an_attempt_ended_is_read_by_their_check_runs(shop: Shop) -> None:
+    shop.gh.set_time(shop.gh.hub.now())
     run = shop.gh.start_workflow_run(NAME, "pull_request", shop.number)
     shop.gh.add_job(run["run_id"], "tests")
     shop.gh.finish_job(run["run_id"], run["job_id"], "failure")
