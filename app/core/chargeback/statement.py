@@ -174,8 +174,8 @@ class Statement:
 
     @property
     def total(self) -> NanoUsd:
-        parts = (*self.lines, *self.fees, *self.shared, *self.adjustments)
-        return NanoUsd(sum(each.amount for each in parts) + self.distributed)
+        fees, shared = (sum(each.amount for each in own) for own in (self.fees, self.shared))
+        return NanoUsd(self.direct + fees + shared + self.adjusted + self.distributed)
 
 
 def canonical(statement: Statement) -> bytes:
