@@ -18,6 +18,7 @@ from app.store.surveys import survey_job, unsurveyed
 from app.stories import (
     allocate,
     attribute,
+    close_period,
     cloud_agents,
     conclude,
     enroll,
@@ -64,6 +65,7 @@ def stories() -> Mapping[str, Story]:
         "expect": record.expect,
         "ended": conclude.conclude,
         "summary": summarize.summarize,
+        "close": close_period.close_by_clock,
         "survey": survey.survey,
         "pulls": history.pulls_of(allocate.linked),
         "sweep": history.sweep,
@@ -113,6 +115,7 @@ def entries(settings: Settings) -> list[Entry]:
 
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
+        Entry("close", hour, timedelta(0), _closes),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
         Entry("refresh", hour, timedelta(0), refreshes),
@@ -122,6 +125,12 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
+
+
+def _closes(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        if (month := close_period.due_month(session, account, slot)) is not None:
+            yield NewJob(account, f"{account}/close{BEHIND}", "close", f"close/{account}", {"month": str(month)}, slot)
 
 
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -62,6 +62,30 @@ def token_revoke(settings: Settings, options: argparse.Namespace) -> int:
         return revoke_token(world, options.id)
 
 
+def period_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import list_periods
+
+    return list_periods(settings, options)
+
+
+def period_check(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import check_period
+
+    return check_period(settings, options)
+
+
+def period_close(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import close_period
+
+    return close_period(settings, options)
+
+
+def verify(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.verify import verify as hold
+
+    return hold(settings, options)
+
+
 def adjust(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.adjust import adjust as enter
 

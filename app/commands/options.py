@@ -25,6 +25,8 @@ def add_commands(command: Command) -> None:
     _adjust(
         command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
     )
+    _period(command("period", doors.period_list, "Months: which are open or closed, what closing finds, close one"))
+    _verify(command("verify", doors.verify, "Prove that no statement, ledger entry or model call was altered"))
     _journal(command("journal", partial(doors.journal, "list"), "Journals: book the accepted statements of a month"))
 
 
@@ -86,6 +88,26 @@ def _reading(command: Command) -> None:
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
     for each in (report, explain):
         each.add_argument("--account", help=EVERY_ACCOUNT)
+
+
+def _period(period: argparse.ArgumentParser) -> None:
+    period.add_argument("--account", help=EVERY_ACCOUNT)
+    actions = period.add_subparsers(metavar="list|check|close")
+    listing = actions.add_parser("list", help="every month that closes or has closed, and which is next")
+    listing.set_defaults(run=doors.period_list)
+    check = actions.add_parser("check", help="all that closing a month would find; writes nothing")
+    check.set_defaults(run=doors.period_check)
+    close = actions.add_parser("close", help="close a month and issue its statements; a second time changes nothing")
+    close.set_defaults(run=doors.period_close)
+    close.add_argument("--by", default="", help="who closes it; default: the user of this machine")
+    for each in (check, close):
+        each.add_argument("month", help="as 2026-10")
+    for each in (listing, check, close):
+        each.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("--account", help=EVERY_ACCOUNT)
 
 
 def _adjust(adjust: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 All functions work within the caller's transaction.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,9 +68,7 @@ def open_month(session: Session, account_id: int, now: datetime) -> Month:
     return marks[-1].month.next if marks else first_month(session, account_id) or Month.of(now)
 
 
-def begin_closing(
-    session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime
-) -> PeriodRow:
+def begin_closing(session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime) -> PeriodRow:
     """Let a month begin to close: what its books know is settled now, by its mark and its configuration."""
     lock_books(session, account_id, shared=False)
     version = config_of(session, account_id)
@@ -96,6 +95,11 @@ def closed(session: Session, row: PeriodRow, findings: Sequence[str], now: datet
     row.findings = json.dumps(list(findings), ensure_ascii=False)
     session.merge(row)
     session.flush()
+
+
+def config_sha256(row: PeriodRow) -> str:
+    """The hash of the configuration by which a month closed, as its statements bear it."""
+    return hashlib.sha256(f"{row.config_public:d}{row.config_text}".encode()).hexdigest()
 
 
 def config_of_period(row: PeriodRow) -> Config:

@@ -29,12 +29,13 @@ from app.store.adjustments import adjustments_of
 from app.store.books import lock_books
 from app.store.chargeback_tables import AdjustmentRow, PeriodRow, StatementRow
 from app.store.configs import config_in_force
-from app.store.month_findings import findings_of
 from app.store.keys import instant
+from app.store.month_findings import findings_of
 from app.store.periods import (
     begin_closing,
     closed,
     config_of_period,
+    config_sha256,
     coverage_of,
     month_to_close,
     period_of,
@@ -126,7 +127,9 @@ def _begin(world: World, account_id: int, month: Month, actor: str) -> PeriodRow
         if (row := period_of(session, account_id, month)) is not None:
             return row
         _refuse(session, account_id, month, world.now())
-        return begin_closing(session, account_id, month, is_early(month, world.now()), actor, world.now())
+        return begin_closing(
+            session, account_id, month, early=is_early(month, world.now()), actor=actor, now=world.now()
+        )
 
 
 def _refuse(session: Session, account_id: int, month: Month, now: datetime) -> None:
@@ -157,6 +160,8 @@ def _books(world: World, account_id: int, row: PeriodRow, stated: Stated, findin
         account=installation.account_login if installation else str(account_id),
         month=month,
         issued_at=issued_at,
+        ledger_until=row.ledger_until,
+        config_sha256=config_sha256(row),
         lines={name: stated.states.lines_of(name) for name in stated.states.lines},
         adjustments=adjustments,
         figures=figures,
