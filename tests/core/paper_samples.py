@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from app.core.chargeback.periods import StatementState
+from app.core.chargeback.shared_costs import in_cents
 from app.core.chargeback.statement import (
     Adjustment,
     Fee,
@@ -25,7 +26,7 @@ from app.core.month import Month
 from app.core.report.statement.paper import Paper, Standing
 from tests.core.report_samples import dollars
 
-OCTOBER = Month(2026, 10)
+SEPTEMBER, OCTOBER = Month(2026, 9), Month(2026, 10)
 ISSUED_AT = datetime(2026, 11, 9, 6, 0, tzinfo=UTC)
 PROOF = Proof(12, "ab" * 32)
 
@@ -78,14 +79,9 @@ def figures(month: Month, per: str | None, **changes: Any) -> Figures:
     return replace(example, **changes)
 
 
-def settled(statement: Statement) -> Statement:
-    """With its cents, by the largest remainder over everything that the total is made of."""
-    own: list[tuple[Any, ...]] = [statement.lines, statement.fees, statement.shared, statement.adjustments]
-    rounded = iter(cents([*(each.amount for rows in own for each in rows), statement.distributed]))
-    lines, fees, shared, adjustments = (tuple(replace(each, cents=next(rounded)) for each in rows) for rows in own)
-    given = next(rounded)
-    found = replace(statement, lines=lines, fees=fees, shared=shared, adjustments=adjustments, distributed_cents=given)
-    return replace(found, total_cents=sum(cents([statement.total])))
+def settled(of: Statement) -> Statement:
+    """With its cents, as the close gives them."""
+    return in_cents(of, cents([of.total])[0])
 
 
 def statement(**changes: Any) -> Statement:
@@ -120,7 +116,7 @@ def statement(**changes: Any) -> Statement:
         ),
         adjustments=(
             Adjustment(
-                Month(2026, 9), Kind.LATE, 1296269, "acme/widgets", Book.PULL, 12, 1, dollars("3.5"), ZERO,
+                SEPTEMBER, Kind.LATE, 1296269, "acme/widgets", Book.PULL, 12, 1, dollars("3.5"), ZERO,
                 "recorded on 4 October, after September had closed", "agent run 0192f0c1", PROOF,
             ),
             Adjustment(
@@ -131,7 +127,7 @@ def statement(**changes: Any) -> Statement:
         figures=(
             figures(Month(2026, 7), "30.10"),
             figures(Month(2026, 8), None),
-            figures(Month(2026, 9), "25", dead=dollars("10"), yield_generated="0.8100"),
+            figures(SEPTEMBER, "25", dead=dollars("10"), yield_generated="0.8100"),
             figures(OCTOBER, "22.50", provisional=True),
         ),
         findings=("2 model calls of `house-model-1` have no price and are in no amount.", "closed on day 5"),
@@ -167,7 +163,7 @@ def tiny(**changes: Any) -> Statement:
 def negative() -> Statement:
     """A month in which corrections outweigh the spend."""
     back = Adjustment(
-        Month(2026, 9), Kind.REPRICED, 1296269, "acme/widgets", Book.PULL, 12, 4, dollars("-50.005"), ZERO,
+        SEPTEMBER, Kind.REPRICED, 1296269, "acme/widgets", Book.PULL, 12, 4, dollars("-50.005"), ZERO,
         "the agreement of 1 September came late", "correction 0192f0c2", PROOF,
     )  # fmt: skip
     return statement(lines=(line(17, "1.5"),), fees=(), shared=(), adjustments=(back,), figures=())
@@ -195,8 +191,8 @@ def hostile_statement(text: str) -> Statement:
         fees=(Fee(text, text, text, 1, dollars("1")),),
         shared=(SharedCost(text, text, text, False, dollars("1"), 1, 1, dollars("1")),),
         adjustments=(
-            Adjustment(Month(2026, 9), Kind.MANUAL, 1, text, Book.PULL, 3, 0, dollars("1"), ZERO, text, text),
-            Adjustment(Month(2026, 9), Kind.MANUAL, 0, "", "", 0, 0, dollars("1"), ZERO, "", ""),
+            Adjustment(SEPTEMBER, Kind.MANUAL, 1, text, Book.PULL, 3, 0, dollars("1"), ZERO, text, text),
+            Adjustment(SEPTEMBER, Kind.MANUAL, 0, "", "", 0, 0, dollars("1"), ZERO, "", ""),
         ),
         findings=(text,), answers=(text,),
     )  # fmt: skip
@@ -221,8 +217,37 @@ def any_statement(draw: st.DrawFn) -> Statement:
         fees=tuple(Fee("s", "v", "seats", 1, amount) for amount in fees),
         shared=tuple(SharedCost("p", "p", "even", False, amount, 1, 2, amount) for amount in shared),
         adjustments=tuple(
-            Adjustment(Month(2026, 9), Kind.LATE, 1, "acme/r1", Book.PULL, 2, 1, amount, ZERO, "r", "e", PROOF)
+            Adjustment(SEPTEMBER, Kind.LATE, 1, "acme/r1", Book.PULL, 2, 1, amount, ZERO, "r", "e", PROOF)
             for amount in adjusted
         ),
         distributed=draw(st.integers(-(10**13), 0).map(NanoUsd)),
     )  # fmt: skip
+
+
+def covered() -> Statement:
+    """Some of the agent runs are a subscription's."""
+    rows = (
+        line(17, "10", covered=dollars("3.21")),
+        line(18, "0", covered=dollars("7"), parts=(Part("claude-code", "claude-sonnet-4-5", 1, ZERO, dollars("7")),)),
+    )
+    return statement(lines=rows)
+
+
+def crowded() -> Statement:
+    """Hundreds of everything, and long texts."""
+    word = "a reason that goes on and on with `ticks` and #17 in it, " * 6
+    return statement(
+        lines=long(500).lines,
+        fees=tuple(Fee(f"Subscription {n} {'x' * 70}", "vendor", "seats", n, dollars("1.111")) for n in range(200)),
+        shared=tuple(
+            SharedCost(f"p{n}", f"{'pool' * 15}{n}", Method.EVEN, False, dollars("10"), 1, 3, dollars("3.333333333"))
+            for n in range(200)
+        ),
+        adjustments=tuple(
+            Adjustment(SEPTEMBER, Kind.LATE, 1, "acme/r", Book.PULL, n, 1, dollars("0.015"), ZERO, word, word, PROOF)
+            for n in range(1, 400)
+        ),
+        findings=(word,) * 60,
+        answers=(word,) * 60,
+        figures=tuple(figures(Month(2025, n), "3") for n in range(1, 13)),
+    )

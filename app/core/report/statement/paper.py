@@ -6,8 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.core.chargeback.periods import StatementState
+from app.core.chargeback.shared_costs import is_nobodys
 from app.core.chargeback.statement import Figures, Statement, canonical, digest
-from app.core.chargeback.terms import SHARED, UNASSIGNED
 from app.core.report.words import MONTHS
 
 FIRST_DIGITS = 12  # of a hash, for people
@@ -54,8 +54,7 @@ class Paper:
     @property
     def owned(self) -> bool:
         """Whether it is a cost center's: nobody owns what is unassigned, or a pool before it is shared out."""
-        center = self.statement.cost_center
-        return center != UNASSIGNED and not center.startswith(SHARED)
+        return not is_nobodys(self.statement.cost_center)
 
     def pull_url(self, repository: str, number: int, *, quiet: bool = False) -> str:
         """A pull's page; "" where there is none. `quiet`: one that leaves no cross-reference on the pull."""

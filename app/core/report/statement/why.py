@@ -133,6 +133,8 @@ def _sum(row: Line | Adjustment, totals: Sequence[Total]) -> Iterator[str]:
         title = "Agent runs that a subscription covers" if covered else "Agent runs"
         parts = tuple(Part(f"agent run {each.agent_run_id} {plain(each.agent, 40)}", each.amount) for each in own)
         yield from sum_lines(Sum(title, amount, parts, "agent run"), 2 * RUNS)
+    if (silent := row.agent_runs - len(totals)) > 0:
+        yield f"{count(silent, 'more agent run')} of the line {'has' if silent == 1 else 'have'} no amount in it."
 
 
 def _run(run: WalkedRun, at: int, of: int, month: Month) -> Iterator[str]:
@@ -152,10 +154,10 @@ def _run(run: WalkedRun, at: int, of: int, month: Month) -> Iterator[str]:
 
 
 def _evidence(run: WalkedRun) -> str:
-    if not run.evidence:
-        return "none: no pull is known"
-    label, meaning = evidence_text(run.evidence)
     note = f" {plain(run.evidence_note, 300)}" if run.evidence_note else ""
+    if not run.evidence:
+        return f"none that holds now.{note}"
+    label, meaning = evidence_text(run.evidence)
     return f"{plain(run.evidence, 4)} {label}: {meaning}.{note}"
 
 
