@@ -23,7 +23,7 @@ from app.store.accounts import repository_of
 from app.store.configs import config_in_force
 from app.store.keys import instant
 from app.store.line_walk import LineAsked, RunDetails, RunInLine, details_of, runs_in_line
-from app.store.ownership import ownership_of
+from app.store.ownership import owners_of
 from app.store.periods import coverage_of
 from app.store.walk import agent_runs
 from app.world import World
@@ -37,11 +37,10 @@ def why(world: World, statement: Statement, name: str, page: int = 1) -> Iterato
         return
     with world.db.reading() as session:
         asked = _asked(session, statement, row)
-        ownership = ownership_of(session, statement.account_id, asked.charged)
-        runs = runs_in_line(session, asked, ownership.owner_of)
+        config = config_in_force(session, statement.account_id)
+        runs = runs_in_line(session, asked, owners_of(session, statement.account_id, config).owner_of)
         shown = runs[(page - 1) * RUNS : page * RUNS]
         details = details_of(session, asked, [each.agent_run_id for each in shown])
-        config = config_in_force(session, statement.account_id)
         walked = [_walked(world, session, config, one, of) for one, of in zip(details, shown, strict=True)]
         totals = _totals(session, statement.account_id, runs)
     yield from why_lines(statement, name, totals, walked, page)

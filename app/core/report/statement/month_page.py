@@ -4,6 +4,7 @@ The statements together are what the ledger has for the month, the fees and the 
 says so, to the nano-dollar, or by how much it is not so.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from app.core.report.sums import exact_text
 from app.core.report.tables import table
 from app.core.report.words import month_text
 
-HEAD = ["Statement", "Cost center", "", "State", "Per merged PR", "Token yield", "Total"]
+HEAD = ["Statement", "Cost center", "Kind", "State", "Per merged PR", "Token yield", "Total"]
 ROOM = 2_500  # characters for what stands around the table
 
 
@@ -125,7 +126,7 @@ def _row(each: Listed) -> list[str]:
         link(code(statement.number + version), each.url),
         code(statement.label),
         said.mode(statement),
-        said.STATE_TEXT[each.paper.standing.state],
+        _state(each),
         said.nano_text(figures.per_merged_pr, said.NO_MERGE) if figures is not None else said.NONE,
         said.yield_text(figures),
         said.cents_text(statement.total_cents),
@@ -185,9 +186,15 @@ def html(page: MonthPage) -> str:
     )  # fmt: skip
 
 
+def _state(each: Listed) -> str:
+    """How it stands, in a word or two; of what nobody owns nobody answers."""
+    state = each.paper.standing.state
+    return "nobody's" if state is StatementState.ISSUED and not each.paper.owned else said.STATE_TEXT[state]
+
+
 def _states(page: MonthPage) -> str:
-    states = [each.paper.standing.state for each in page.shown]
-    told = [f"{states.count(state)} {said.STATE_TEXT[state]}" for state in StatementState if state in states]
+    states = Counter(_state(each) for each in page.shown)
+    told = [f"{number} {state}" for state, number in sorted(states.items())]
     return ", ".join(told) or "none"
 
 
@@ -200,7 +207,7 @@ def _cells(each: Listed) -> dict[str, Any]:
         "label": statement.label,
         "owners": ", ".join(statement.owners) or "nobody",
         "mode": said.mode(statement),
-        "state": said.STATE_TEXT[each.paper.standing.state],
+        "state": _state(each),
         "per": said.nano_text(figures.per_merged_pr, said.NO_MERGE) if figures is not None else said.NONE,
         "yield": said.yield_text(figures),
         "sha256": each.paper.sha256[:FIRST_DIGITS],

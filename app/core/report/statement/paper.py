@@ -6,8 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.core.chargeback.periods import StatementState
-from app.core.chargeback.shared_costs import is_nobodys
 from app.core.chargeback.statement import Figures, Statement, canonical, digest
+from app.core.chargeback.terms import is_nobodys
 from app.core.report.words import MONTHS
 
 FIRST_DIGITS = 12  # of a hash, for people

@@ -154,11 +154,11 @@ def _run(run: WalkedRun, at: int, of: int, month: Month) -> Iterator[str]:
 
 
 def _evidence(run: WalkedRun) -> str:
-    note = f" {plain(run.evidence_note, 300)}" if run.evidence_note else ""
+    note = f" ({plain(run.evidence_note, 300)})" if run.evidence_note else ""
     if not run.evidence:
-        return f"none that holds now.{note}"
+        return f"none that holds now{note}"
     label, meaning = evidence_text(run.evidence)
-    return f"{plain(run.evidence, 4)} {label}: {meaning}.{note}"
+    return f"{plain(run.evidence, 4)} {label}: {meaning}{note}"
 
 
 def _calls(run: WalkedRun, month: Month) -> Iterator[str]:
@@ -166,7 +166,8 @@ def _calls(run: WalkedRun, month: Month) -> Iterator[str]:
     parts = tuple(Part(_call_text(each), each.kept.price.cost) for each in run.calls)
     yield from sum_lines(Sum(f"Model calls of {month_text(month)}", known, parts, "model call"), CALLS)
     if known != run.amount:
-        yield f"Of {exact_text(known)} this line has {exact_text(run.amount)}: the rest stands on other lines."
+        rest = "the rest is on other lines, or an adjustment"
+        yield f"Of {exact_text(known)} this line has {exact_text(run.amount)}: {rest}."
     dearest = sorted(run.calls, key=lambda each: -(each.kept.price.cost or 0))
     for each in dearest[:CHARGED]:
         yield from _call(each)
