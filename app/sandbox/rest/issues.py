@@ -106,7 +106,7 @@ def update_issue(call: Call) -> Answer:
 
 def _assignees(call: Call, logins: list[str]) -> list[Account]:
     people = [call.hub.account(login) for login in logins]
-    if any(call.repository.role(person) == "none" for person in people):
+    if any(person.kind != "User" or call.repository.role(person) == "none" for person in people):
         raise validation_failed("Issue", "assignees", "invalid")
     return people
 
