@@ -62,6 +62,19 @@ def token_revoke(settings: Settings, options: argparse.Namespace) -> int:
         return revoke_token(world, options.id)
 
 
+def adjust(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.adjust import adjust as enter
+
+    return enter(settings, options)
+
+
+def journal(name: str, settings: Settings, options: argparse.Namespace) -> int:
+    """`journal post`, `reverse`, `show` and `list`."""
+    from app.commands.journal import run
+
+    return run(name, settings, options)
+
+
 def report(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.asked import for_accounts
     from app.commands.report import report as show

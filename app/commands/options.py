@@ -23,6 +23,10 @@ def add_commands(command: Command) -> None:
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
     _statement(command("statement", doors.statement_accept, "Statements: accept, dispute, resolve"))
+    _adjust(
+        command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
+    )
+    _journal(command("journal", partial(doors.journal, "list"), "Journals: book the accepted statements of a month"))
 
 
 def _upkeep(command: Command) -> None:
@@ -83,6 +87,47 @@ def _reading(command: Command) -> None:
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
     for each in (report, explain):
         each.add_argument("--account", help=EVERY_ACCOUNT)
+
+
+def _adjust(adjust: argparse.ArgumentParser) -> None:
+    adjust.add_argument("month", help="the month that is corrected, as 2026-10; it has closed")
+    source = adjust.add_mutually_exclusive_group(required=True)
+    source.add_argument("--from", dest="giver", help="the cost center that pays less")
+    source.add_argument("--credit", help='instead: --to pays less, by this credit, as "Anthropic credit note 17"')
+    adjust.add_argument("--to", required=True, help="the cost center that pays more, or has the credit")
+    adjust.add_argument("--amount", required=True, help="US dollars, as 12.34")
+    adjust.add_argument("--reason", required=True, help="it is kept, and shown on the statement")
+    adjust.add_argument("--evidence", required=True, help="what it rests on: a ticket, an invoice, an address")
+    adjust.add_argument("--dispute", help="the number of the statement whose dispute wins it, as 2026-10-003")
+    adjust.add_argument("--by", default="", help="who decides; default: the user of this machine")
+    adjust.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _journal(journal: argparse.ArgumentParser) -> None:
+    actions = journal.add_subparsers(metavar="post|reverse|show|list")
+
+    def action(name: str, about: str) -> Any:
+        added = actions.add_parser(name, help=about)
+        added.set_defaults(run=partial(doors.journal, name))
+        added.add_argument("--account", help="login or id; needed where there are several")
+        return added
+
+    post = action("post", "book the accepted chargeback statements of a month that has closed")
+    post.add_argument("month", help="as 2026-10")
+    post.add_argument("--dry-run", action="store_true", help="write the CSV, book nothing")
+    reverse = action("reverse", "undo a journal by another one; its statements can be posted again")
+    reverse.add_argument("number", help="as J-2026-10-1")
+    reverse.add_argument("--because", required=True, help="the reason: it is kept")
+    show = action("show", "write a journal's CSV again, byte by byte")
+    show.add_argument("number", help="as J-2026-10-1")
+    listing = action("list", "every journal of an account")
+    for each in (post, reverse, show):
+        each.add_argument("--out", help="the file to write; default: standard output")
+    for each in (post, reverse):
+        each.add_argument("--by", default="", help="who decides; default: the user of this machine")
+    journal.add_argument("--account", help="login or id; needed where there are several")
+    for each in (journal, listing):
+        each.add_argument("--month", help="as 2026-10; default: all of them")
 
 
 def _inbox(inbox: argparse.ArgumentParser) -> None:

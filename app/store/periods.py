@@ -68,7 +68,7 @@ def open_month(session: Session, account_id: int, now: datetime) -> Month:
 
 
 def begin_closing(
-    session: Session, account_id: int, month: Month, findings: Sequence[str], early: bool, actor: str, now: datetime
+    session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime
 ) -> PeriodRow:
     """Let a month begin to close: what its books know is settled now, by its mark and its configuration."""
     lock_books(session, account_id, shared=False)
@@ -81,7 +81,6 @@ def begin_closing(
         ledger_until=last or 0,
         config_text=version.good_text,
         config_public=version.public,
-        findings=json.dumps(list(findings), ensure_ascii=False),
         early=early,
         actor=actor,
         closing_at_us=us(now),
@@ -91,9 +90,10 @@ def begin_closing(
     return row
 
 
-def closed(session: Session, row: PeriodRow, now: datetime) -> None:
-    """A month's statements are issued: it has closed."""
+def closed(session: Session, row: PeriodRow, findings: Sequence[str], now: datetime) -> None:
+    """A month's statements are issued: it has closed. `findings`: sentences about what was doubtful."""
     row.state, row.closed_at_us = PeriodState.CLOSED.value, us(now)
+    row.findings = json.dumps(list(findings), ensure_ascii=False)
     session.merge(row)
     session.flush()
 
