@@ -53,7 +53,9 @@ def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterat
     if calls := sum(each.unpriced_calls for each in sums.values()):
         named = ", ".join(models[:MOST_NAMED]) + (" …" if len(models) > MOST_NAMED else "")
         sentence = f"{calls} model calls have no price ({named}): their cost is unknown and in no statement."
-        yield Finding("unpriced-models", f"{sentence} Give their prices in mergemeter.yml and run reprice.", count=calls)
+        yield Finding(
+            "unpriced-models", f"{sentence} Give their prices in mergemeter.yml and run reprice.", count=calls
+        )
     if incomplete := sum(each.incomplete for each in sums.values()):
         sentence = f"{incomplete} agent runs have no whole record: they cost at least what is stated."
         yield Finding("incomplete-records", sentence, count=incomplete)

@@ -67,9 +67,7 @@ def open_month(session: Session, account_id: int, now: datetime) -> Month:
     return marks[-1].month.next if marks else first_month(session, account_id) or Month.of(now)
 
 
-def begin_closing(
-    session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime
-) -> PeriodRow:
+def begin_closing(session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime) -> PeriodRow:
     """Let a month begin to close: what its books know is settled now, by its mark and its configuration."""
     lock_books(session, account_id, shared=False)
     version = config_of(session, account_id)

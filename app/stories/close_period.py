@@ -29,8 +29,8 @@ from app.store.adjustments import adjustments_of
 from app.store.books import lock_books
 from app.store.chargeback_tables import AdjustmentRow, PeriodRow, StatementRow
 from app.store.configs import config_in_force
-from app.store.month_findings import findings_of
 from app.store.keys import instant
+from app.store.month_findings import findings_of
 from app.store.periods import (
     begin_closing,
     closed,

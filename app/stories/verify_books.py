@@ -218,4 +218,3 @@ def _why(told: Line, found: Line) -> str:
     if (told.amount, told.covered) != (found.amount, found.covered):
         return f"it says {told.amount + told.covered} nano-USD, the ledger {found.amount + found.covered}"
     return "the ledger entries of its agent runs were altered: they do not have its hash"
-
