@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from app.core.chargeback.decisions import Standing, told_text
+from app.core.chargeback.decisions import COMMAND_LINE, SCHEDULE, Standing, told_text
 from app.core.chargeback.periods import StatementState
 from app.core.config import Config
 from app.core.month import Month
@@ -98,6 +98,13 @@ def last_event(session: Session, row: StatementRow) -> StatementEvent | None:
         name = StatementState.ACCEPTED.value
     found = [event for event in events_of(session, row) if (event.version, event.event) == (row.version, name)]
     return found[-1] if found else None
+
+
+def who(event: StatementEvent) -> str:
+    """Whose doing it was, on paper."""
+    if event.source == SCHEDULE:
+        return SCHEDULE
+    return f"{event.login} ({COMMAND_LINE})" if event.source == COMMAND_LINE else event.login
 
 
 def is_decided_by(session: Session, row: StatementRow, source: str) -> bool:

@@ -16,12 +16,13 @@ from app.core.config import Config
 from app.core.facts import RepositoryFact
 from app.core.month import Month
 from app.core.outcomes import Refused
+from app.core.report.statement import markdown, paper
 from app.core.report.statement_notices import changed
-from app.core.report.statement_text import text, title
 from app.store.accounts import installation_of, repository_of
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.configs import config_in_force
 from app.store.effects import fingerprint, once, write_effect
+from app.store.keys import instant
 from app.store.queue import Job
 from app.store.statement_issues import (
     CLOSED,
@@ -34,6 +35,7 @@ from app.store.statement_issues import (
     shown_at,
     standing,
     version_effect,
+    who,
 )
 from app.store.statements import document_of, statement_in_force, statement_numbered
 from app.store.tables import Effect, Repository
@@ -135,7 +137,8 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
     if effect.repository_id not in (0, place.repository_id):  # the repository is gone, and its issue with it
         effect.github_id = None
     effect.repository_id, effect.location = place.repository_id, place.full_name
-    heading, body = title(desk.document), _body(desk, mark)
+    told = _paper(desk, world.settings.github_web_url)
+    heading, body = markdown.title(told), markdown.issue(told, mark)
     said = fingerprint(heading, body)
     if effect.state == "written" and effect.body_sha256 == said and effect.github_id is not None and not anew:
         return True
@@ -156,10 +159,13 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
     return True
 
 
-def _body(desk: Desk, mark: str) -> str:
-    state, told = desk.standing.state, desk.standing.told
-    reason = desk.event.reason if desk.event is not None else ""
-    return text(desk.document, state.value, told, reason, mark)
+def _paper(desk: Desk, web_url: str) -> paper.Paper:
+    """What is read: the document, and how it stands."""
+    event = desk.event if desk.standing.state is not StatementState.ISSUED else None
+    stands = paper.Standing(desk.standing.state)
+    if event is not None:
+        stands = paper.Standing(desk.standing.state, who(event), instant(event.at_us), event.reason)
+    return paper.Paper.of(desk.document, stands, web_url, desk.config.chargeback.close.time_zone)
 
 
 def _show(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact) -> None:

@@ -6,8 +6,7 @@ from datetime import date
 from app.core.chargeback.decisions import day_text
 from app.core.chargeback.statement import Statement
 from app.core.commands import NAME
-from app.core.report.escape import code, prose
-from app.core.report.statement_text import mention
+from app.core.report.escape import code, mention, prose
 
 LONGEST_ANSWER = 1000
 
