@@ -160,3 +160,21 @@ def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 
     return show(settings, options)
+
+
+def statement_accept(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import accept
+
+    return accept(settings, options)
+
+
+def statement_dispute(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import dispute
+
+    return dispute(settings, options)
+
+
+def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import resolve_dispute
+
+    return resolve_dispute(settings, options)

@@ -22,6 +22,7 @@ def add_commands(command: Command) -> None:
     _linking(command)
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
+    _statement(command("statement", doors.statement_accept, "Statements: accept, dispute, resolve"))
     _adjust(
         command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
     )
@@ -183,3 +184,30 @@ def _token(token: argparse.ArgumentParser) -> None:
     revoke = actions.add_parser("revoke", help="refuse it from now on")
     revoke.add_argument("id", help="as `token list` shows it")
     revoke.set_defaults(run=doors.token_revoke)
+
+
+def _statement(statement: argparse.ArgumentParser) -> None:
+    actions = statement.add_subparsers(metavar="accept|dispute|resolve", required=True)
+    _deciding(actions)
+
+
+def _deciding(actions: Any) -> None:
+    accept = actions.add_parser("accept", help="in an owner's name, the version in force")
+    accept.set_defaults(run=doors.statement_accept)
+    accept.add_argument("--as", dest="login", required=True, help="who accepts")
+    dispute = actions.add_parser("dispute", help="the version in force")
+    dispute.set_defaults(run=doors.statement_dispute)
+    dispute.add_argument("--as", dest="login", default="", help="who disputes; default: the user of this machine")
+    for each in (accept, dispute):
+        each.add_argument("--reason", required=True, help="it is kept, and shown on the statement's issue")
+    resolve = actions.add_parser("resolve", help="answer a dispute: issue the next version, with the answer in it")
+    resolve.set_defaults(run=doors.statement_resolve)
+    resolve.add_argument("--answer", required=True, help="it stands in the next version")
+    resolve.add_argument(
+        "--adjust", action="append", default=[], metavar="FROM:TO:AMOUNT",
+        help="what the dispute wins, in USD: it moves between cost centers in the open month; may be given again",
+    )  # fmt: skip
+    resolve.add_argument("--by", default="", help="who answers; default: the user of this machine")
+    for each in (accept, dispute, resolve):
+        each.add_argument("number", help="of the statement, as 2026-10-003")
+        each.add_argument("--account", help="login or id; default: the one that has it")
