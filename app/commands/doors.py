@@ -162,6 +162,24 @@ def waste(settings: Settings, options: argparse.Namespace) -> int:
     return show(settings, options)
 
 
+def statement_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import list_statements
+
+    return list_statements(settings, options)
+
+
+def statement_show(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_statement
+
+    return show_statement(settings, options)
+
+
+def statement_month(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_month
+
+    return show_month(settings, options)
+
+
 def statement_accept(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statement_decisions import accept
 

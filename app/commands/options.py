@@ -22,7 +22,7 @@ def add_commands(command: Command) -> None:
     _linking(command)
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
-    _statement(command("statement", doors.statement_accept, "Statements: accept, dispute, resolve"))
+    _statement(command("statement", doors.statement_accept, "Statements: list, show, accept, dispute, resolve"))
     _adjust(
         command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
     )
@@ -187,8 +187,28 @@ def _token(token: argparse.ArgumentParser) -> None:
 
 
 def _statement(statement: argparse.ArgumentParser) -> None:
-    actions = statement.add_subparsers(metavar="accept|dispute|resolve", required=True)
+    actions = statement.add_subparsers(metavar="list|show|month|accept|dispute|resolve", required=True)
+    _showing(actions)
     _deciding(actions)
+
+
+def _showing(actions: Any) -> None:
+    listing = actions.add_parser("list", help="every statement, or those of a month")
+    listing.set_defaults(run=doors.statement_list)
+    listing.add_argument("--month", help="as 2026-10; default: all of them")
+    listing.add_argument("--account", help=EVERY_ACCOUNT)
+    show = actions.add_parser("show", help="one statement, to read, to print or for a spreadsheet")
+    show.set_defaults(run=doors.statement_show)
+    show.add_argument("number", help="of the statement, as 2026-10-003")
+    show.add_argument("--version", type=int, help="default: the one in force")
+    show.add_argument("--form", choices=("markdown", "html", "csv", "json"), default="markdown")
+    month = actions.add_parser("month", help="all statements of a month on one page")
+    month.set_defaults(run=doors.statement_month)
+    month.add_argument("month", help="as 2026-10")
+    month.add_argument("--form", choices=("markdown", "html"), default="markdown")
+    for each in (show, month):
+        each.add_argument("--out", help="the file to write; default: standard output")
+        each.add_argument("--account", help="login or id; needed where there are several")
 
 
 def _deciding(actions: Any) -> None:
