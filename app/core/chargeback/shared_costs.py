@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.chargeback.statement import SharedCost, Statement
-from app.core.chargeback.terms import SHARED, UNASSIGNED, Method, Sharing
+from app.core.chargeback.terms import Method, Sharing, is_nobodys
 from app.core.money import NanoUsd, cents, share
 
 
@@ -57,11 +57,6 @@ def share_out(pools: Sequence[SharedPool], direct: Mapping[str, NanoUsd]) -> Sha
         distributed,
         {pool.key: NanoUsd(pool.total + distributed[pool.key]) for pool in pools},
     )
-
-
-def is_nobodys(name: str) -> bool:
-    """Whether a statement's name is no cost center's: what nobody owns, or what is shared."""
-    return name == UNASSIGNED or name.startswith(SHARED)
 
 
 def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedCost]:
