@@ -6,10 +6,19 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import (
+    CommentEvent,
+    Event,
+    InstallationEvent,
+    PropertyEvent,
+    PullEvent,
+    RepositoryEvent,
+    RerequestEvent,
+)
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
+from app.store.properties import properties_job
 from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.rollups import waiting_accounts
@@ -23,6 +32,7 @@ from app.stories import (
     enroll,
     history,
     publish,
+    read_properties,
     record,
     redeliver,
     roll_up,
@@ -49,6 +59,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
     CommentEvent: attribute.on_comment,
+    PropertyEvent: read_properties.on_properties,
 }
 
 
@@ -70,6 +81,7 @@ def stories() -> Mapping[str, Story]:
         "deliveries": redeliver.deliveries,
         "agent-tasks": cloud_agents.read_sessions,
         "rollup": roll_up.roll_up,
+        "properties": read_properties.read_properties,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -81,7 +93,7 @@ def entries(settings: Settings) -> list[Entry]:
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
-    token for it, the sessions of cloud agents are read hourly.
+    token for it, the sessions of cloud agents are read hourly. Custom properties are read every night.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -115,6 +127,7 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("summary", day, timedelta(hours=3), summaries),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
+        Entry("properties", day, timedelta(hours=2), _properties),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
@@ -127,6 +140,11 @@ def entries(settings: Settings) -> list[Entry]:
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in active_accounts(session):
         yield NewJob(account, behind(account), "sweep", "sweep", {}, slot + _spread(account, SWEEP_SPREAD_S))
+
+
+def _properties(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        yield properties_job(account, slot + _spread(account, REFRESH_SPREAD_S))
 
 
 def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:

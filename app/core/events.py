@@ -89,7 +89,17 @@ class CommentEvent:
     by_person: bool
 
 
-Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent
+@dataclass(frozen=True, slots=True)
+class PropertyEvent:
+    """`custom_property_values`: a repository's custom properties have other values."""
+
+    account_id: AccountId
+    installation_id: int
+    action: str
+    repository: RepositoryFact
+
+
+Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent | PropertyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +320,12 @@ def _repository(payload: bytes) -> RepositoryEvent:
     return RepositoryEvent(account_id, body.installation.id, body.action, body.repository.fact())
 
 
+def _properties(payload: bytes) -> PropertyEvent:
+    body = _read(_RepositoryBody, payload)
+    account_id = AccountId(body.account_id(body.repository.owner))
+    return PropertyEvent(account_id, body.installation.id, body.action, body.repository.fact())
+
+
 def _check_run(payload: bytes) -> RerequestEvent | None:
     body = _read(_CheckRunBody, payload)
     if body.action != "rerequested":
@@ -357,4 +373,5 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "repository": _repository,
     "check_run": _check_run,
     "issue_comment": _issue_comment,
+    "custom_property_values": _properties,
 }

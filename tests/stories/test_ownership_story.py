@@ -49,7 +49,6 @@ def tell(stage: Stage, account_id: int, repository: str, value: str, **at: int) 
                 name="cost-center",
                 since_us=us(stage.now() - timedelta(**at)),
                 value=value,
-                source="reading",
                 read_at_us=us(stage.now()),
             )
         )
