@@ -102,6 +102,11 @@ class Ownership:
             owner = self._known[key] = self._found(run)
         return owner
 
+    def changes(self, repository_id: int) -> list[datetime]:
+        """The instants at which a rule, or what is known of a repository's property, begins or ends to hold."""
+        values = self.history.get(repository_id)
+        return sorted({*self._bounds, *(values.since if values is not None else ())})
+
     def differs(self, run: RunFacts) -> bool:
         """Whether the signed property names another cost center than the history; both must name one."""
         terms, values = self.config.chargeback, self.history.get(run.repository_id)
