@@ -6,10 +6,19 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import (
+    CommentEvent,
+    Event,
+    InstallationEvent,
+    PropertyEvent,
+    PullEvent,
+    RepositoryEvent,
+    RerequestEvent,
+)
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts
+from app.store.properties import properties_job
 from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.rollups import waiting_accounts
@@ -27,6 +36,7 @@ from app.stories import (
     history,
     post_statement,
     publish,
+    read_properties,
     record,
     redeliver,
     roll_up,
@@ -54,6 +64,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
     CommentEvent: lambda event, world: (attribute if event.on_pull else decide_statement).on_comment(event, world),
+    PropertyEvent: read_properties.on_properties,
 }
 
 
@@ -78,6 +89,7 @@ def stories() -> Mapping[str, Story]:
         "deliveries": redeliver.deliveries,
         "agent-tasks": cloud_agents.read_sessions,
         "rollup": roll_up.roll_up,
+        "properties": read_properties.read_properties,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -89,7 +101,8 @@ def entries(settings: Settings) -> list[Entry]:
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
-    token for it, the sessions of cloud agents are read hourly. Statements that wait for an answer are looked at daily.
+    token for it, the sessions of cloud agents are read hourly. Statements that wait for an answer are looked at daily,
+    custom properties are read every night, and a month closes on the day that the configuration says.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -125,6 +138,7 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("statements", day, timedelta(hours=6), _statements),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
+        Entry("properties", day, timedelta(hours=2), _properties),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
@@ -147,6 +161,11 @@ def _statements(session: Session, slot: datetime) -> Iterable[NewJob]:
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in active_accounts(session):
         yield NewJob(account, behind(account), "sweep", "sweep", {}, slot + _spread(account, SWEEP_SPREAD_S))
+
+
+def _properties(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        yield properties_job(account, slot + _spread(account, REFRESH_SPREAD_S))
 
 
 def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -156,6 +156,12 @@ def rollups_check(settings: Settings, options: argparse.Namespace) -> int:
     return check(settings, options)
 
 
+def owners(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.owners import owners as show
+
+    return show(settings, options)
+
+
 def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 

@@ -87,7 +87,10 @@ def _reading(command: Command) -> None:
     )
     explain.add_argument("what", help="2026-10, acme/widgets#12, or the id of an agent run")
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
-    for each in (report, explain):
+    owners = command("owners", doors.owners, "Show whose each repository was in a month, and what nobody owns")
+    owners.add_argument("month", help="as 2026-10")
+    owners.add_argument("--hints", action="store_true", help="ask GitHub what CODEOWNERS says of what nobody owns")
+    for each in (report, explain, owners):
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 
