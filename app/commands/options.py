@@ -22,9 +22,12 @@ def add_commands(command: Command) -> None:
     _linking(command)
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
+    _statement(command("statement", doors.statement_accept, "Statements: accept, dispute, resolve"))
     _adjust(
         command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
     )
+    _period(command("period", doors.period_list, "Months: which are open or closed, what closing finds, close one"))
+    _verify(command("verify", doors.verify, "Prove that no statement, ledger entry or model call was altered"))
     _journal(command("journal", partial(doors.journal, "list"), "Journals: book the accepted statements of a month"))
 
 
@@ -86,6 +89,26 @@ def _reading(command: Command) -> None:
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
     for each in (report, explain):
         each.add_argument("--account", help=EVERY_ACCOUNT)
+
+
+def _period(period: argparse.ArgumentParser) -> None:
+    period.add_argument("--account", help=EVERY_ACCOUNT)
+    actions = period.add_subparsers(metavar="list|check|close")
+    listing = actions.add_parser("list", help="every month that closes or has closed, and which is next")
+    listing.set_defaults(run=doors.period_list)
+    check = actions.add_parser("check", help="all that closing a month would find; writes nothing")
+    check.set_defaults(run=doors.period_check)
+    close = actions.add_parser("close", help="close a month and issue its statements; a second time changes nothing")
+    close.set_defaults(run=doors.period_close)
+    close.add_argument("--by", default="", help="who closes it; default: the user of this machine")
+    for each in (check, close):
+        each.add_argument("month", help="as 2026-10")
+    for each in (listing, check, close):
+        each.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("--account", help=EVERY_ACCOUNT)
 
 
 def _adjust(adjust: argparse.ArgumentParser) -> None:
@@ -161,3 +184,30 @@ def _token(token: argparse.ArgumentParser) -> None:
     revoke = actions.add_parser("revoke", help="refuse it from now on")
     revoke.add_argument("id", help="as `token list` shows it")
     revoke.set_defaults(run=doors.token_revoke)
+
+
+def _statement(statement: argparse.ArgumentParser) -> None:
+    actions = statement.add_subparsers(metavar="accept|dispute|resolve", required=True)
+    _deciding(actions)
+
+
+def _deciding(actions: Any) -> None:
+    accept = actions.add_parser("accept", help="in an owner's name, the version in force")
+    accept.set_defaults(run=doors.statement_accept)
+    accept.add_argument("--as", dest="login", required=True, help="who accepts")
+    dispute = actions.add_parser("dispute", help="the version in force")
+    dispute.set_defaults(run=doors.statement_dispute)
+    dispute.add_argument("--as", dest="login", default="", help="who disputes; default: the user of this machine")
+    for each in (accept, dispute):
+        each.add_argument("--reason", required=True, help="it is kept, and shown on the statement's issue")
+    resolve = actions.add_parser("resolve", help="answer a dispute: issue the next version, with the answer in it")
+    resolve.set_defaults(run=doors.statement_resolve)
+    resolve.add_argument("--answer", required=True, help="it stands in the next version")
+    resolve.add_argument(
+        "--adjust", action="append", default=[], metavar="FROM:TO:AMOUNT",
+        help="what the dispute wins, in USD: it moves between cost centers in the open month; may be given again",
+    )  # fmt: skip
+    resolve.add_argument("--by", default="", help="who answers; default: the user of this machine")
+    for each in (accept, dispute, resolve):
+        each.add_argument("number", help="of the statement, as 2026-10-003")
+        each.add_argument("--account", help="login or id; default: the one that has it")

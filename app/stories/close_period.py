@@ -35,13 +35,15 @@ from app.store.periods import (
     begin_closing,
     closed,
     config_of_period,
+    config_sha256,
     coverage_of,
     month_to_close,
     period_of,
 )
-from app.store.queue import Job, NewJob, enqueue
+from app.store.queue import Job, enqueue
 from app.store.rolled_up import rows_of_month
 from app.store.stated import Stated, read_stated
+from app.store.statement_issues import statement_job
 from app.store.statements import issue
 from app.store.statements import statements_of as issued_of
 from app.world import World
@@ -108,7 +110,7 @@ def close(world: World, account_id: int, month: Month, actor: str) -> Closed:
         rows = issue(session, made, actor, world.now())
         closed(session, held, [each.sentence for each in findings], world.now())
         for statement in rows:
-            enqueue(session, _post(statement, world.now()), world.now())
+            enqueue(session, statement_job(statement, world.now()), world.now())
     return _told(month, held, rows, again=False)
 
 
@@ -126,7 +128,9 @@ def _begin(world: World, account_id: int, month: Month, actor: str) -> PeriodRow
         if (row := period_of(session, account_id, month)) is not None:
             return row
         _refuse(session, account_id, month, world.now())
-        return begin_closing(session, account_id, month, is_early(month, world.now()), actor, world.now())
+        return begin_closing(
+            session, account_id, month, early=is_early(month, world.now()), actor=actor, now=world.now()
+        )
 
 
 def _refuse(session: Session, account_id: int, month: Month, now: datetime) -> None:
@@ -157,6 +161,8 @@ def _books(world: World, account_id: int, row: PeriodRow, stated: Stated, findin
         account=installation.account_login if installation else str(account_id),
         month=month,
         issued_at=issued_at,
+        ledger_until=row.ledger_until,
+        config_sha256=config_sha256(row),
         lines={name: stated.states.lines_of(name) for name in stated.states.lines},
         adjustments=adjustments,
         figures=figures,
@@ -209,12 +215,6 @@ def _by_center(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
         if each.cost_center:
             found.setdefault(each.cost_center, []).append(each.sentence)
     return {name: tuple(sentences) for name, sentences in found.items()}
-
-
-def _post(row: StatementRow, now: datetime) -> NewJob:
-    """Have the statement put where its owners see it."""
-    args = {"month": str(Month.from_int(row.month)), "cost_center": row.cost_center, "version": row.version}
-    return NewJob(row.account_id, f"{row.account_id}/statements", "statement", f"statement/{row.number}", args, now)
 
 
 def _told(month: Month, row: PeriodRow, rows: Sequence[StatementRow], *, again: bool) -> Closed:
