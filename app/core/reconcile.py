@@ -242,9 +242,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """`left`: differences, by vendor, that stay in the reconciliation: no rule shares them, or nobody is there."""
+    """`left`: differences, by vendor, that stay in the reconciliation: no rule shares them, or nobody is there.
+
+    `final`: the vendors nothing of which is estimated; of the others nothing is proposed.
+    """
 
     proposals: tuple[Proposal, ...]
+    final: tuple[str, ...]
     left: Mapping[str, NanoUsd]
 
 
@@ -271,7 +275,12 @@ def propose(known: Known, names: Names, rules: VendorRules) -> Proposals:
         proposals += [Proposal(vendor, known.month, *each, _evidence(told, rules)) for each in made]
         if stays:
             left[vendor] = stays
-    return Proposals(tuple(proposals), left)
+    final = [vendor for vendor, entries in by_vendor.items() if _is_final(entries)]
+    return Proposals(tuple(proposals), tuple(sorted(final)), left)
+
+
+def _is_final(entries: Sequence[tuple[Cell, Line]]) -> bool:
+    return all(line.state is not State.ESTIMATED for _, line in entries)
 
 
 def _parts(
@@ -280,7 +289,7 @@ def _parts(
     """A vendor's differences by cost center, and what stays."""
     parts: dict[str, int] = defaultdict(int)
     stays = 0
-    final = all(line.state is not State.ESTIMATED for _, line in entries)
+    final = _is_final(entries)
     for cell, line in entries:
         weights = _weights(cell, found) if final and _shared(line, rules) else {}
         stays += 0 if weights else line.difference

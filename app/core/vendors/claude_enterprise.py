@@ -20,15 +20,15 @@ UNNAMED_PRODUCT = "other"
 def vendor_costs(pages: Iterable[Any], spend: AgentSpend) -> Told:
     """What of pages of GET /v1/organizations/analytics/cost_report is agent spend, by product."""
     reader = Reader()
-    listed = list(pages)
+    whole = list(pages)
     found: list[VendorCost] = []
     left_out = 0
-    for number, page in enumerate(listed, 1):
+    for number, page in enumerate(whole, 1):
         for place, bucket in enumerate(page["data"]):
             if isinstance(bucket, dict) and len(bucket.get("results") or ()) >= MOST_GROUPS:
                 reader.place = f"page {number}, data[{place}]"
                 reader.wrong(f"has {MOST_GROUPS} groups, and Claude Enterprise tells no more: the sum is not certain")
-    for start, row in buckets(listed, reader, "starting_at"):
+    for start, row in buckets(whole, reader, "starting_at"):
         product = reader.text(row.get("product"), "product", missing=UNNAMED_PRODUCT)
         if not spend.takes(product):
             left_out += 1

@@ -1,0 +1,71 @@
+"""What model calls of a month cost, by provider, model and UTC day, to hold against what vendors bill. Reads only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from app.core.month import Month
+from app.store.keys import instant, us
+
+DAY_US = 86_400_000_000
+FROM_CALLS = """
+    FROM agent_run JOIN model_call ON model_call.agent_run_id = agent_run.id
+"""
+OF_MONTH = """
+    WHERE agent_run.account_id = :account_id AND agent_run.started_at_us < :end AND agent_run.ended_at_us >= :start
+        AND model_call.at_us >= :start AND model_call.at_us < :end
+"""
+SUMS = """
+    model_call.provider, model_call.model, model_call.at_us / 86400000000 AS day,
+    SUM(COALESCE(model_call.cost_nano_usd, 0)) AS cost, COUNT(*) AS calls,
+    SUM(CASE WHEN model_call.cost_nano_usd IS NULL THEN 1 ELSE 0 END) AS unpriced
+"""
+BY_DAY = text(f"SELECT {SUMS} {FROM_CALLS} {OF_MONTH} GROUP BY 1, 2, 3")
+BY_RUN = text(f"""
+    SELECT {SUMS}, agent_run.id AS agent_run_id, agent_run.repository_id, repository.name AS repository,
+           agent_run.agent, agent_run.team, agent_run.started_at_us, workflow_job.workflow_ref,
+           workflow_job.repository_properties AS properties
+    {FROM_CALLS}
+    JOIN workflow_job ON workflow_job.id = agent_run.workflow_job_id
+    LEFT JOIN repository ON repository.account_id = agent_run.account_id
+        AND repository.repository_id = agent_run.repository_id
+    {OF_MONTH} GROUP BY 1, 2, 3, agent_run.id, agent_run.repository_id, repository.name, agent_run.agent,
+        agent_run.team, agent_run.started_at_us, workflow_job.workflow_ref, workflow_job.repository_properties
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class CallSum:
+    """Calls of a provider's model on a day of the month, of one agent run where it is asked so (`run`)."""
+
+    provider: str
+    model: str
+    day: int
+    cost: int
+    calls: int
+    unpriced_calls: int
+    run: Any = None  # repository_id, repository, agent, team, workflow_ref, properties, started_at
+
+
+def by_day(session: Session, account_id: int, month: Month) -> list[CallSum]:
+    """The sums of all agent runs together."""
+    return [_sum(row) for row in session.connection().execute(BY_DAY, _asked(account_id, month))]
+
+
+def by_run(session: Session, account_id: int, month: Month) -> Iterator[tuple[CallSum, datetime]]:
+    """The same of each agent run, with what tells who pays for it, and when it began."""
+    for row in session.connection().execute(BY_RUN, _asked(account_id, month)):
+        yield _sum(row, row), instant(row.started_at_us)
+
+
+def _asked(account_id: int, month: Month) -> dict[str, int]:
+    return {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
+
+
+def _sum(row: Any, run: Any = None) -> CallSum:
+    day = instant(row.day * DAY_US).day
+    return CallSum(row.provider, row.model, day, int(row.cost), row.calls, int(row.unpriced), run)
