@@ -1,6 +1,7 @@
 """What a command line names: accounts, a month, a first day. Prints the sentence where there is no such thing."""
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -54,3 +55,11 @@ def first_day(text: str) -> datetime | None:
     except ValueError:
         print(f"{text!r} is not a day: write it as 2026-10-01", file=sys.stderr)
         return None
+
+
+def user_here() -> str:
+    """The user of this machine who gives the command; "" where that one has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

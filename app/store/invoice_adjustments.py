@@ -1,21 +1,21 @@
 """What invoices add to what cost centers were charged, as adjustments. Within the caller's transaction.
 
 Of a vendor's month a cost center has what was proposed last, however often it is entered: each time the difference to
-what stands there already is added, in the month that is open then.
+what stands there already is added, in the first month that is open then, and never in one before the billed one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.reconcile import Proposal
-from app.store.books import lock_books
-from app.store.chargeback_tables import AdjustmentRow, PeriodRow
+from app.store.chargeback_tables import AdjustmentRow
 from app.store.keys import new_key, us
+from app.store.periods import open_month
 
 KIND = "invoice"
 
@@ -30,8 +30,7 @@ def enter_proposals(
     now: datetime,
 ) -> list[AdjustmentRow]:
     """Enter what is missing to the proposals of these vendors; those that were made."""
-    lock_books(session, account_id, shared=True)
-    open_month = open_month_for(session, account_id, month)
+    into = max(month, open_month(session, account_id, now))
     made: list[AdjustmentRow] = []
     for vendor in vendors:
         wanted = {each.cost_center: each for each in proposals if each.vendor == vendor}
@@ -45,7 +44,7 @@ def enter_proposals(
                 AdjustmentRow(
                     id=new_key(),
                     account_id=account_id,
-                    month=int(open_month),
+                    month=int(into),
                     original_month=int(month),
                     cost_center=center,
                     amount_nano_usd=proposal.amount - amount,
@@ -74,12 +73,6 @@ def entered_of(session: Session, account_id: int, vendor: str, month: Month) -> 
     for center, amount in session.exec(query):
         found[center].append(amount)
     return {center: (NanoUsd(sum(amounts)), len(amounts)) for center, amounts in found.items()}
-
-
-def open_month_for(session: Session, account_id: int, month: Month) -> Month:
-    """The month in whose statements an adjustment of another one stands: itself, or the first that is not closed."""
-    last = session.exec(select(func.max(PeriodRow.month)).where(PeriodRow.account_id == account_id)).one()
-    return month if last is None else max(month, Month.from_int(last).next)
 
 
 def _mark(vendor: str, month: Month) -> str:

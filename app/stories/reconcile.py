@@ -12,19 +12,20 @@ from sqlmodel import Session, col, select
 
 from app.core.chargeback.ownership import Ownership, RunFacts, history_of
 from app.core.chargeback.terms import UNASSIGNED, Chargeback
-from app.core.config import Config, in_force
+from app.core.config import Config
 from app.core.model_names import canonical_by
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.reconcile import Billed, Known, Line, Names, Ours, Proposals, Sum, propose, reconcile, sums
 from app.core.workflow_lines import workflow_file
 from app.store import our_costs
-from app.store.chargeback_tables import AdjustmentRow, PeriodRow, PropertyValue
+from app.store.chargeback_tables import AdjustmentRow, PropertyValue
 from app.store.configs import config_in_force
 from app.store.invoice_adjustments import enter_proposals
 from app.store.invoices import billed_by_bucket, invoiced_accounts, is_final
 from app.store.keys import instant
 from app.store.our_costs import CallSum
+from app.store.periods import config_of_period, period_of
 from app.store.vendor_costs import read_days
 from app.world import World
 
@@ -127,10 +128,10 @@ def _facts(each: CallSum, at: datetime) -> RunFacts:
 
 def _as_closed(session: Session, account_id: int, month: Month) -> tuple[Config, datetime | None]:
     """The configuration by which a month's owners are told: as it closed, with the time; of an open one the present."""
-    period = session.get(PeriodRow, (account_id, int(month)))
+    period = period_of(session, account_id, month)
     if period is None:
         return config_in_force(session, account_id), None
-    return in_force(period.config_text, period.config_public), instant(period.closing_at_us)
+    return config_of_period(period), instant(period.closing_at_us)
 
 
 def _history(
