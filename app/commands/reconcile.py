@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.commands.asked import for_accounts, month_of, user_here
-from app.core.money import NanoUsd, dollars_text
+from app.core.money import ZERO, NanoUsd, dollars_text
 from app.core.month import Month
-from app.core.reconcile import Line, Proposal, State, Sum
+from app.core.reconcile import Line, State, Sum
 from app.core.report.escape import plain
 from app.core.report.figures_table import columns
+from app.core.report.numbers import count
 from app.core.vendors.values import WHOLE_MONTH
 from app.settings import Settings
 from app.store.chargeback_tables import AdjustmentRow
@@ -59,7 +60,7 @@ def lines_of(account_id: int, found: Reconciliation, every: bool) -> list[str]:
         "",
         *buckets,
         *([quiet] if quiet else []),
-        *_proposal_lines(found.proposals.proposals),
+        *_proposal_lines(found),
         *left,
         LEGEND,
     ]
@@ -68,7 +69,7 @@ def lines_of(account_id: int, found: Reconciliation, every: bool) -> list[str]:
 def _row(line: Line) -> tuple[str, ...]:
     where = line.bucket
     day = f"{where.month}-{where.day:02}" if where.day != WHOLE_MONTH else str(where.month)
-    unpriced = f" ({line.unpriced_calls:,} calls without a price)" if line.unpriced_calls else ""
+    unpriced = f" ({count(line.unpriced_calls, 'call')} without a price)" if line.unpriced_calls else ""
     names = (plain(where.vendor), plain(where.account) or "–", plain(where.model) or "–", day)
     return (*names, *(_usd(each) for each in (line.ours, line.billed, line.difference)), f"{line.state}{unpriced}")
 
@@ -78,11 +79,13 @@ def _sum_row(told: Sum) -> tuple[str, ...]:
     return (plain(told.vendor), *map(_usd, amounts), told.state.value)
 
 
-def _proposal_lines(proposals: Sequence[Proposal]) -> list[str]:
-    if not proposals:
-        return []
-    rows = [(plain(each.vendor), plain(each.cost_center), _usd(each.amount)) for each in proposals]
-    return ["", *columns(("proposed for", "cost center", "amount"), rows, left=2)]
+def _proposal_lines(found: Reconciliation) -> list[str]:
+    proposed = {(each.vendor, each.cost_center): each.amount for each in found.proposals.proposals}
+    rows = [
+        (plain(vendor), plain(center), *(_usd(by.get((vendor, center), ZERO)) for by in (proposed, found.entered)))
+        for vendor, center in sorted({*proposed, *found.entered})
+    ]
+    return ["", *columns(("vendor", "cost center", "proposed", "entered"), rows, left=2)] if rows else []
 
 
 def _usd(amount: NanoUsd) -> str:
@@ -94,7 +97,7 @@ def _tell_entered(entered: Sequence[AdjustmentRow], asked: bool) -> None:
         into = Month.from_int(row.month)
         print(f"entered for {plain(row.cost_center)} in {into}: {_usd(NanoUsd(row.amount_nano_usd))}", file=sys.stderr)
     if asked and not entered:
-        print("nothing to enter: what is proposed stands there already", file=sys.stderr)
+        print("nothing to enter beyond what stands there already", file=sys.stderr)
 
 
 def as_json(account_id: int, found: Reconciliation, entered: Sequence[AdjustmentRow] = ()) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from app.commands.lines import one_line
 from app.core.money import NanoUsd, dollars_text
 from app.core.report.escape import plain
 from app.core.report.figures_table import columns
+from app.core.report.numbers import count
 from app.core.vendors.values import MOST_MISTAKES
 from app.settings import Settings
 from app.store.accounts import installation_of
@@ -85,7 +86,7 @@ def bring(world: World, account_id: int, name: str) -> int:
         print(f"{vendor}: invoice {plain(invoice_id)}, version {version}")
     buckets = done.buckets
     print(f"buckets of reports: {buckets.added} new, {buckets.changed} changed, {buckets.same} as they were")
-    print(f"{done.left_out} rows of others left out: they are not named as agent spend")
+    print(f"{count(done.left_out, 'row')} of others left out: not named as agent spend")
     return 0
 
 
@@ -113,5 +114,5 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
 
 def _line(row: VendorReading) -> str:
     when = f"read whole {instant(row.ended_at_us):%Y-%m-%d %H:%M} UTC" if row.ended_at_us else "not read whole yet"
-    left = f", {row.left_out:,} rows of others left out"
+    left = f", {count(row.left_out, 'row')} of others left out"
     return f"{row.vendor}: {when}{left}" + (f"; {one_line(row.problem)}" if row.problem else "")

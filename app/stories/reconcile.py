@@ -4,7 +4,7 @@ Ours is contracted cost of metered model calls: agent runs that a subscription c
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from app.core.workflow_lines import workflow_file
 from app.store import our_costs
 from app.store.chargeback_tables import AdjustmentRow, PropertyValue
 from app.store.configs import config_in_force
-from app.store.invoice_adjustments import enter_proposals
+from app.store.invoice_adjustments import enter_proposals, entered_of
 from app.store.invoices import billed_by_bucket, invoiced_accounts, is_final
 from app.store.keys import instant
 from app.store.our_costs import CallSum
@@ -32,12 +32,13 @@ from app.world import World
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """A month of an account. `proposals` hold what differs by cost center."""
+    """A month of an account. `proposals` hold what differs by cost center, `entered` what stands as adjustments."""
 
     month: Month
     lines: tuple[Line, ...]
     sums: tuple[Sum, ...]
     proposals: Proposals
+    entered: Mapping[tuple[str, str], NanoUsd]  # by vendor and cost center
 
 
 def reconciliation(world: World, account_id: int, month: Month) -> Reconciliation:
@@ -45,9 +46,15 @@ def reconciliation(world: World, account_id: int, month: Month) -> Reconciliatio
     with world.db.reading() as session:
         config = config_in_force(session, account_id)
         known = _known(session, world, account_id, month, config)
-    names, rules = Names(canonical_by(world.prices)), config.vendors
-    lines = reconcile(known, names, rules)
-    return Reconciliation(month, tuple(lines), tuple(sums(lines, rules)), propose(known, names, rules))
+        names, rules = Names(canonical_by(world.prices)), config.vendors
+        lines = reconcile(known, names, rules)
+        told = sums(lines, rules)
+        entered = {
+            (each.vendor, center): amount
+            for each in told
+            for center, (amount, _) in entered_of(session, account_id, each.vendor, month).items()
+        }
+    return Reconciliation(month, tuple(lines), tuple(told), propose(known, names, rules), entered)
 
 
 def enter(world: World, account_id: int, month: Month, actor: str) -> list[AdjustmentRow]:
