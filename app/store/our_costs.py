@@ -1,9 +1,7 @@
 """What model calls of a month cost, by provider, model and UTC day, to hold against what vendors bill. Reads only."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -26,21 +24,21 @@ SUMS = """
 """
 BY_DAY = text(f"SELECT {SUMS} {FROM_CALLS} {OF_MONTH} GROUP BY 1, 2, 3")
 BY_RUN = text(f"""
-    SELECT {SUMS}, agent_run.id AS agent_run_id, agent_run.repository_id, repository.name AS repository,
-           agent_run.agent, agent_run.team, agent_run.started_at_us, workflow_job.workflow_ref,
-           workflow_job.repository_properties AS properties
+    SELECT {SUMS}, agent_run.repository_id, COALESCE(repository.name, ''), job.workflow_ref, agent_run.agent,
+           agent_run.team, job.repository_properties, agent_run.started_at_us
     {FROM_CALLS}
-    JOIN workflow_job ON workflow_job.id = agent_run.workflow_job_id
+    JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
     LEFT JOIN repository ON repository.account_id = agent_run.account_id
         AND repository.repository_id = agent_run.repository_id
-    {OF_MONTH} GROUP BY 1, 2, 3, agent_run.id, agent_run.repository_id, repository.name, agent_run.agent,
-        agent_run.team, agent_run.started_at_us, workflow_job.workflow_ref, workflow_job.repository_properties
+    {OF_MONTH} GROUP BY 1, 2, 3, agent_run.id, agent_run.repository_id, repository.name, job.workflow_ref,
+        agent_run.agent, agent_run.team, job.repository_properties, agent_run.started_at_us
 """)
+# repository's id and name, workflow_ref, agent, team, properties, when it began: as ownership.run_facts takes them
+RunRow = tuple[int, str, str, str, str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class CallSum:
-    """Calls of a provider's model on a day of the month, of one agent run where it is asked so (`run`)."""
+class CallSum(NamedTuple):
+    """Calls of a provider's model on a day of the month."""
 
     provider: str
     model: str
@@ -48,7 +46,6 @@ class CallSum:
     cost: int
     calls: int
     unpriced_calls: int
-    run: Any = None  # repository_id, repository, agent, team, workflow_ref, properties, started_at
 
 
 def by_day(session: Session, account_id: int, month: Month) -> list[CallSum]:
@@ -56,16 +53,16 @@ def by_day(session: Session, account_id: int, month: Month) -> list[CallSum]:
     return [_sum(row) for row in session.connection().execute(BY_DAY, _asked(account_id, month))]
 
 
-def by_run(session: Session, account_id: int, month: Month) -> Iterator[tuple[CallSum, datetime]]:
-    """The same of each agent run, with what tells who pays for it, and when it began."""
+def by_run(session: Session, account_id: int, month: Month) -> Iterator[tuple[CallSum, RunRow]]:
+    """The same of each agent run, with what tells who pays for it."""
     for row in session.connection().execute(BY_RUN, _asked(account_id, month)):
-        yield _sum(row, row), instant(row.started_at_us)
+        yield _sum(row), tuple(row[6:])
 
 
 def _asked(account_id: int, month: Month) -> dict[str, int]:
     return {"account_id": account_id, "start": us(month.start), "end": us(month.end)}
 
 
-def _sum(row: Any, run: Any = None) -> CallSum:
-    day = instant(row.day * DAY_US).day
-    return CallSum(row.provider, row.model, day, int(row.cost), row.calls, int(row.unpriced), run)
+def _sum(row: Sequence[Any]) -> CallSum:
+    provider, model, day, cost, calls, unpriced = row[:6]
+    return CallSum(provider, model, instant(day * DAY_US).day, int(cost), calls, int(unpriced))

@@ -6,26 +6,22 @@ Ours is contracted cost of metered model calls: agent runs that a subscription c
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from app.core.chargeback.ownership import Ownership, RunFacts, history_of
 from app.core.chargeback.terms import UNASSIGNED, Chargeback
 from app.core.config import Config
 from app.core.model_names import canonical_by
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.reconcile import Billed, Known, Line, Names, Ours, Proposals, Sum, propose, reconcile, sums
-from app.core.workflow_lines import workflow_file
 from app.store import our_costs
-from app.store.chargeback_tables import AdjustmentRow, PropertyValue
+from app.store.chargeback_tables import AdjustmentRow
 from app.store.configs import config_in_force
 from app.store.invoice_adjustments import enter_proposals, entered_of
 from app.store.invoices import billed_by_bucket, invoiced_accounts, is_final
-from app.store.keys import instant
 from app.store.our_costs import CallSum
-from app.store.periods import config_of_period, period_of
+from app.store.ownership import ownership_of, run_facts
 from app.store.vendor_costs import read_days
 from app.world import World
 
@@ -88,15 +84,13 @@ def _final(session: Session, account_id: int, month: Month, config: Config, name
 
 def _ours(session: Session, account_id: int, month: Month, names: Names) -> list[Ours]:
     """Calls summed up by the names that the price list has. Run by run only where somebody is named who pays."""
-    config, known_at = _as_closed(session, account_id, month)
-    if _nobody_is_named(config.chargeback):
+    ownership = ownership_of(session, account_id, month)
+    if _nobody_is_named(ownership.config.chargeback):
         return _summed((names, each, UNASSIGNED) for each in our_costs.by_day(session, account_id, month))
-    history = _history(session, account_id, config.chargeback.property_name, known_at)
-    ownership = Ownership(config, history_of(history))
 
     def owned() -> Iterable[tuple[Names, CallSum, str]]:
-        for each, at in our_costs.by_run(session, account_id, month):
-            owner = ownership.owner_of(_facts(each, at))
+        for each, run in our_costs.by_run(session, account_id, month):
+            owner = ownership.owner_of(run_facts(*run))
             if not owner.covered_by:
                 yield names, each, owner.cost_center
 
@@ -118,36 +112,3 @@ def _summed(calls: Iterable[tuple[Names, CallSum, str]]) -> list[Ours]:
 def _nobody_is_named(terms: Chargeback) -> bool:
     covering = any(each.covers_runs for each in terms.subscriptions)
     return not (terms.property_name or terms.centers or terms.pools or covering)
-
-
-def _facts(each: CallSum, at: datetime) -> RunFacts:
-    run = each.run
-    return RunFacts(
-        repository_id=run.repository_id,
-        repository=run.repository or "",
-        workflow=workflow_file(run.workflow_ref),
-        agent=run.agent,
-        team=run.team,
-        properties=run.properties,
-        at=at,
-    )
-
-
-def _as_closed(session: Session, account_id: int, month: Month) -> tuple[Config, datetime | None]:
-    """The configuration by which a month's owners are told: as it closed, with the time; of an open one the present."""
-    period = period_of(session, account_id, month)
-    if period is None:
-        return config_in_force(session, account_id), None
-    return config_of_period(period), instant(period.closing_at_us)
-
-
-def _history(
-    session: Session, account_id: int, name: str, known_at: datetime | None
-) -> list[tuple[int, datetime, str]]:
-    query = select(PropertyValue).where(PropertyValue.account_id == account_id, PropertyValue.name == name)
-    rows = session.exec(query.order_by(col(PropertyValue.repository_id), col(PropertyValue.since_us)))
-    return [
-        (row.repository_id, instant(row.since_us), row.value)
-        for row in rows
-        if known_at is None or instant(row.read_at_us) <= known_at
-    ]
