@@ -118,9 +118,11 @@ def billed_by_bucket(session: Session, account_id: int, month: Month) -> list[Bi
     lines = invoice_lines(session, account_id, month)
     invoiced = {_payer(each.bucket) for each in lines if each.line is not None and each.line.kind == "usage"}
     read_at = read_days(session, account_id, month)
-    reported = [row for row in rows_of_month(session, account_id, month) if _payer_of(row) not in invoiced]
+    reported = [cost_of(row) for row in rows_of_month(session, account_id, month)]
     from_reports = [
-        _bucket([cost_of(row)], is_final(read_at, row.vendor, row.vendor_account, month, row.day)) for row in reported
+        _bucket([cost], is_final(read_at, *_payer(cost.bucket), month, cost.bucket.day))
+        for cost in reported
+        if _payer(cost.bucket) not in invoiced
     ]
     by_bucket: dict[Bucket, list[VendorCost]] = defaultdict(list)
     for line in lines:
@@ -148,10 +150,6 @@ def invoiced_accounts(session: Session, account_id: int, month: Month) -> set[tu
 
 def _payer(bucket: Bucket) -> tuple[str, str]:
     return bucket.vendor, bucket.account
-
-
-def _payer_of(row: object) -> tuple[str, str]:
-    return row.vendor, row.vendor_account  # type: ignore[attr-defined]
 
 
 def _bucket(costs: Sequence[VendorCost], final: bool) -> BilledBucket:

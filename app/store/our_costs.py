@@ -23,16 +23,17 @@ SUMS = """
     SUM(CASE WHEN model_call.cost_nano_usd IS NULL THEN 1 ELSE 0 END) AS unpriced
 """
 BY_DAY = text(f"SELECT {SUMS} {FROM_CALLS} {OF_MONTH} GROUP BY 1, 2, 3")
+# Summed up before anything wide is joined.
 BY_RUN = text(f"""
-    SELECT {SUMS}, agent_run.repository_id, COALESCE(repository.name, ''), job.workflow_ref, agent_run.agent,
-           agent_run.team, job.repository_properties, agent_run.started_at_us
-    {FROM_CALLS}
-    JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
-    LEFT JOIN repository ON repository.account_id = agent_run.account_id
-        AND repository.repository_id = agent_run.repository_id
-    {OF_MONTH} GROUP BY 1, 2, 3, agent_run.id, agent_run.repository_id, repository.name, job.workflow_ref,
-        agent_run.agent, agent_run.team, job.repository_properties, agent_run.started_at_us
-""")
+    SELECT summed.provider, summed.model, summed.day, summed.cost, summed.calls, summed.unpriced,
+           run.repository_id, COALESCE(repository.name, ''), job.workflow_ref, run.agent, run.team,
+           job.repository_properties, run.started_at_us
+    FROM (SELECT agent_run.id AS run_id, {SUMS} {FROM_CALLS} {OF_MONTH} GROUP BY 1, 2, 3, 4) AS summed
+        JOIN agent_run AS run ON run.id = summed.run_id
+        JOIN workflow_job AS job ON job.id = run.workflow_job_id
+        LEFT JOIN repository ON repository.account_id = run.account_id
+            AND repository.repository_id = run.repository_id
+""")  # noqa: S608 - constants of this file
 # repository's id and name, workflow_ref, agent, team, properties, when it began: as ownership.run_facts takes them
 RunRow = tuple[int, str, str, str, str, str, int]
 

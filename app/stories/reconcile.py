@@ -4,7 +4,7 @@ Ours is contracted cost of metered model calls: agent runs that a subscription c
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -86,27 +86,34 @@ def _ours(session: Session, account_id: int, month: Month, names: Names) -> list
     """Calls summed up by the names that the price list has. Run by run only where somebody is named who pays."""
     ownership = ownership_of(session, account_id, month)
     if _nobody_is_named(ownership.config.chargeback):
-        return _summed((names, each, UNASSIGNED) for each in our_costs.by_day(session, account_id, month))
+        return _summed(names, ((each, UNASSIGNED) for each in our_costs.by_day(session, account_id, month)))
 
-    def owned() -> Iterable[tuple[Names, CallSum, str]]:
+    def owned() -> Iterable[tuple[CallSum, str]]:
         for each, run in our_costs.by_run(session, account_id, month):
             owner = ownership.owner_of(run_facts(*run))
             if not owner.covered_by:
-                yield names, each, owner.cost_center
+                yield each, owner.cost_center
 
-    return _summed(owned())
+    return _summed(names, owned())
 
 
-def _summed(calls: Iterable[tuple[Names, CallSum, str]]) -> list[Ours]:
-    sums_of: dict[tuple[str, str, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for names, each, center in calls:
-        key = *names.of(each.provider, each.model), each.day, center
-        for number, value in enumerate((each.cost, each.calls, each.unpriced_calls)):
-            sums_of[key][number] += value
+def _summed(names: Names, calls: Iterable[tuple[CallSum, str]]) -> list[Ours]:
+    """By provider, model and day as they were reported, and then by the names that the price list has."""
+    told: dict[tuple[str, str, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (provider, model, day, *numbers), center in calls:
+        _add(told[provider, model, day, center], numbers)
+    found: dict[tuple[str, str, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (provider, model, day, center), numbers in told.items():
+        _add(found[*names.of(provider, model), day, center], numbers)
     return [
-        Ours(provider, model, day, NanoUsd(cost), calls, unpriced, center)
-        for (provider, model, day, center), (cost, calls, unpriced) in sorted(sums_of.items())
+        Ours(provider, model, day, NanoUsd(cost), count, unpriced, center)
+        for (provider, model, day, center), (cost, count, unpriced) in sorted(found.items())
     ]
+
+
+def _add(sums_of: list[int], numbers: Sequence[int]) -> None:
+    for place, number in enumerate(numbers):
+        sums_of[place] += number
 
 
 def _nobody_is_named(terms: Chargeback) -> bool:

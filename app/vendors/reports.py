@@ -67,7 +67,10 @@ def _anthropic(connection: Connection, asked: Asked) -> Told:
     span = [*asked.instants(), ("bucket_width", "1d"), ("limit", str(asked.days))]
     costs = connection.pages("/v1/organizations/cost_report", [*span, *_groups("workspace_id", "description")])
     by = _groups("workspace_id", "api_key_id", "model", "service_tier", "context_window")
-    usage = connection.pages("/v1/organizations/usage_report/messages", [*span, *by])
+    # The default workspace has no id to ask for, and keys may be in any.
+    all_have_ids = not asked.spend.api_keys and anthropic.DEFAULT_WORKSPACE not in asked.spend.accounts
+    only = [("workspace_ids[]", each) for each in sorted(asked.spend.accounts)] if all_have_ids else []
+    usage = connection.pages("/v1/organizations/usage_report/messages", [*span, *by, *only])
     return anthropic.vendor_costs(costs, usage, asked.spend)
 
 

@@ -52,7 +52,21 @@ def test_every_page_of_a_report_is_read(vendor: LoopbackVendor) -> None:
     assert [path for path, _ in vendor.asked] == [COSTS] * 3 + [USAGE] * 3
     question = vendor.asked[0][1]
     assert question["group_by[]"] == ["workspace_id", "description"]
+    assert "workspace_ids[]" not in question  # the cost report cannot be asked so
+    assert vendor.asked[-1][1]["workspace_ids[]"] == ["wrkspc_ci"]
     assert (question["starting_at"], question["ending_at"]) == (["2026-10-28T00:00:00Z"], ["2026-11-04T00:00:00Z"])
+
+
+@pytest.mark.parametrize(
+    "spend",
+    [
+        AgentSpend("anthropic", frozenset({"wrkspc_ci", "default"})),
+        AgentSpend("anthropic", frozenset({"wrkspc_ci"}), frozenset({"apikey_1"})),
+    ],
+)
+def test_usage_of_all_workspaces_is_asked_for_where_that_is_needed(vendor: LoopbackVendor, spend: AgentSpend) -> None:
+    read(vendor, spend)
+    assert all("workspace_ids[]" not in question for _, question in vendor.asked)
 
 
 def test_paging_begins_again_when_the_figures_were_renewed_meanwhile(vendor: LoopbackVendor) -> None:
