@@ -223,8 +223,8 @@ def _run(
     for at_entry, (book, place, amount) in enumerate(moves):
         yield LedgerEntry, _plain(
             LedgerEntry, account_id=ACCOUNT, transaction_id=moved if at_entry > 1 else entered, book=book,
-            repository_id=repository, number=place, agent_run_id=run, month=int(Month.of(started)), amount_nano_usd=amount, reason="",
-            posted_at_us=at,
+            repository_id=repository, number=place, agent_run_id=run, month=int(Month.of(started)),
+            amount_nano_usd=amount, reason="", posted_at_us=at,
         )  # fmt: skip
 
 
