@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session
 
 from app.core.chargeback.findings import Finding, Spent, owner_findings
 from app.core.chargeback.periods import is_early
@@ -17,12 +17,10 @@ from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.month_sums import MonthSums
 from app.store.configs import config_in_force
-from app.store.keys import us
-from app.store.owner_findings import editors_of
+from app.store.owner_findings import property_told
 from app.store.periods import config_of_period, period_of
 from app.store.rolled_up import months_of
 from app.store.stated import Stated
-from app.store.tables import WorkflowJob
 
 EARLY = "Vendors' figures of this month may still move until day 8 of the next one: what changes becomes adjustments."
 LOOSE = (Book.UNATTRIBUTED.value, Book.ABANDONED.value)
@@ -35,16 +33,13 @@ def findings_of(session: Session, account_id: int, month: Month, stated: Stated,
     config = config_in_force(session, account_id) if row is None else config_of_period(row)
     sums = {each: own for each, (_, own) in months_of(session, account_id, config, month, now).items()}
     found = [Finding("early", EARLY)] if is_early(month, now) else []
-    if waiting := waiting_jobs(session, account_id, month):
-        sentence = f"{waiting} jobs announced a record of this month that has not come."
-        found.append(Finding("late-records", sentence, count=waiting))
     found += _usage(config, sums, stated)
     terms = config.chargeback
     spent = [
         Spent(stated.names.get(repository_id, ""), owner, NanoUsd(amount), runs, differing)
         for (repository_id, owner), (amount, runs, differing) in stated.states.spent.items()
     ]
-    return [*found, *owner_findings(terms, spent, editors_of(session, account_id, terms.property_name))]
+    return [*found, *owner_findings(terms, spent, property_told(session, account_id, terms.property_name))]
 
 
 def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterator[Finding]:
@@ -76,14 +71,3 @@ def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterat
 def _without_pull(stated: Stated) -> tuple[int, int]:
     lines = [line for own in stated.states.lines.values() for line in own if line.book in LOOSE]
     return sum(line.amount + line.covered for line in lines), sum(line.agent_runs for line in lines)
-
-
-def waiting_jobs(session: Session, account_id: int, month: Month) -> int:
-    """Jobs of the month that opened a record and have not sent it yet."""
-    query = select(func.count()).where(
-        WorkflowJob.account_id == account_id,
-        WorkflowJob.state == "opened",
-        WorkflowJob.opened_at_us >= us(month.start),
-        WorkflowJob.opened_at_us < us(month.end),
-    )
-    return session.exec(query).one()

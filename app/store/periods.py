@@ -3,6 +3,7 @@
 All functions work within the caller's transaction.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -94,6 +95,11 @@ def closed(session: Session, row: PeriodRow, findings: Sequence[str], now: datet
     row.findings = json.dumps(list(findings), ensure_ascii=False)
     session.merge(row)
     session.flush()
+
+
+def config_sha256(row: PeriodRow) -> str:
+    """The hash of the configuration by which a month closed, as its statements bear it."""
+    return hashlib.sha256(f"{row.config_public:d}{row.config_text}".encode()).hexdigest()
 
 
 def config_of_period(row: PeriodRow) -> Config:

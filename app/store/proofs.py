@@ -40,7 +40,7 @@ BALANCES = text("""
         SELECT repository_id, book, number, month, amount_nano_usd AS amount FROM balance WHERE account_id = :account_id
         UNION ALL
         SELECT repository_id, book, number, month, -amount_nano_usd FROM ledger_entry WHERE account_id = :account_id
-    ) AS both
+    ) AS held
     GROUP BY repository_id, book, number, month HAVING SUM(amount) <> 0
     ORDER BY repository_id, book, number, month LIMIT :most
 """)
@@ -53,6 +53,6 @@ RUNS = text("""
         UNION ALL
         SELECT agent_run_id, 0, 0, cost_nano_usd FROM model_call
         WHERE account_id = :account_id AND cost_nano_usd IS NOT NULL
-    ) AS every
+    ) AS held
     GROUP BY id HAVING SUM(booked) <> SUM(told) OR SUM(told) <> SUM(called) ORDER BY id LIMIT :most
 """)

@@ -35,6 +35,7 @@ from app.store.periods import (
     begin_closing,
     closed,
     config_of_period,
+    config_sha256,
     coverage_of,
     month_to_close,
     period_of,
@@ -127,7 +128,9 @@ def _begin(world: World, account_id: int, month: Month, actor: str) -> PeriodRow
         if (row := period_of(session, account_id, month)) is not None:
             return row
         _refuse(session, account_id, month, world.now())
-        return begin_closing(session, account_id, month, is_early(month, world.now()), actor, world.now())
+        return begin_closing(
+            session, account_id, month, early=is_early(month, world.now()), actor=actor, now=world.now()
+        )
 
 
 def _refuse(session: Session, account_id: int, month: Month, now: datetime) -> None:
@@ -158,6 +161,8 @@ def _books(world: World, account_id: int, row: PeriodRow, stated: Stated, findin
         account=installation.account_login if installation else str(account_id),
         month=month,
         issued_at=issued_at,
+        ledger_until=row.ledger_until,
+        config_sha256=config_sha256(row),
         lines={name: stated.states.lines_of(name) for name in stated.states.lines},
         adjustments=adjustments,
         figures=figures,

@@ -16,7 +16,7 @@ from app.store.adjustments import adjustments_of
 from app.store.chargeback_tables import AdjustmentRow, PeriodRow, StatementEvent, StatementRow
 from app.store.compressed import decompressed
 from app.store.keys import us
-from app.store.periods import config_of_period, coverage_of, periods_of
+from app.store.periods import config_of_period, config_sha256, coverage_of, periods_of
 from app.store.proofs import unbalanced_transactions, wrong_balances, wrong_runs
 from app.store.stated import BooksBrokenError, Stated, read_stated
 from app.store.statements import events_of, statements_of
@@ -162,12 +162,16 @@ def _month(
     adjusted = {name: found.states.adjustments_of(name) for name in found.states.adjustments}
     issued = {each.cost_center for each in documents}
     for each in documents:
+        for name in ("ledger_until", "config_sha256"):
+            if getattr(each, name) != (period.ledger_until if name == "ledger_until" else config_sha256(period)):
+                yield f"{_name(each)}: {name} is not what its month says"
         yield from _against(each, lines.get(each.cost_center, ()), adjusted.get(each.cost_center, ()), entered)
     for name in sorted((lines.keys() | adjusted.keys() | {each.cost_center for each in entered}) - issued):
         yield f"{Month.from_int(period.month)}: there is no statement for {name}, but the ledger has costs of it"
     firsts = [each for each in documents if each.version == 1]
     fees = fees_of(config_of_period(period).chargeback, Month.from_int(period.month))
-    wanted = sum(line.amount for own in lines.values() for line in own)
+    wanted = 0
+    wanted += sum(line.amount for own in lines.values() for line in own)
     wanted += sum(each.amount for own in adjusted.values() for each in own)
     wanted += sum(each.amount_nano_usd for each in entered) + sum(fee.amount for own in fees.values() for fee in own)
     if (total := sum(each.total for each in firsts)) != wanted:

@@ -24,6 +24,8 @@ class MonthBooks:
     account: str  # login
     month: Month
     issued_at: datetime
+    ledger_until: int
+    config_sha256: str
     lines: Mapping[str, tuple[Line, ...]]
     adjustments: Mapping[str, tuple[Adjustment, ...]] = field(default_factory=dict)
     figures: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
@@ -116,6 +118,8 @@ def _statement(
         distributed=distributed,
         figures=books.figures.get(name, ()),
         findings=books.findings.get(name, ()),
+        ledger_until=books.ledger_until,
+        config_sha256=books.config_sha256,
     )
 
 

@@ -64,7 +64,7 @@ def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedC
     weights = {name: weight for name, weight in sorted(weighed.by_name.items()) if weight}
     if not weights or not pool.total:
         return {}
-    amounts = share(pool.total, list(weights.values()))
+    amounts, in_all = share(pool.total, list(weights.values())), sum(weights.values())
     return {
         name: SharedCost(
             pool=pool.key,
@@ -73,7 +73,7 @@ def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedC
             fell_back=weighed.fell_back,
             pool_total=pool.total,
             weight=weight,
-            weights=sum(weights.values()),
+            weights=in_all,
             amount=amount,
         )
         for (name, weight), amount in zip(weights.items(), amounts, strict=True)
