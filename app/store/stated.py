@@ -99,6 +99,10 @@ class Reader:
         all_of_it, later = (self._connection.execute(each, self._asked).scalar() for each in (BALANCES, LATER))
         return int(all_of_it or 0) - int(later or 0)
 
+    def booked_late(self) -> int:
+        """What entries of earlier months that this month states sum to."""
+        return sum(int(amount) for _, _, amount in self._connection.execute(LATE, self._asked))
+
     def _facts(self, ids: Mapping[str, str]) -> dict[str, Any]:
         statement = text(FACTS.format(wanted=TEXTS[self._dialect]))
         return {row[0]: row for row in self._connection.execute(statement, {**self._asked, **ids}).fetchall()}
@@ -162,6 +166,12 @@ def read_stated(db: Database, account_id: int, covered: Coverage) -> Stated:
         )
     states.join(late.states(names))
     return Stated(states, names)
+
+
+def booked_in(session: Session, account_id: int, covered: Coverage) -> int:
+    """What a month states, in nano-USD, by the ledger's sums alone; what subscriptions cover is in it."""
+    reader = Reader(session, account_id, covered)
+    return reader.booked() + reader.booked_late()
 
 
 def _each(

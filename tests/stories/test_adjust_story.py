@@ -1,5 +1,6 @@
 """An adjustment by hand is entered once, into the month that is open; what cannot be one is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -146,6 +147,19 @@ def test_another_accounts_months_and_cost_centers_do_not_count(world: World) -> 
     close(world.db, "2026-09", account_id=2)
     with pytest.raises(NotAdjustedError, match="There are: unassigned, web"):
         adjust(world, 2, TRANSFER, "root")
+    credit = replace(TRANSFER, giver="", credit="Credit note 17")
+    assert not adjust(world, 2, credit, "root").again
+    assert not adjust(world, ACCOUNT, credit, "root").again
+    with world.db.reading() as session:
+        into = [len(adjustments_of(session, account_id, Month(2026, 11))) for account_id in (ACCOUNT, 2)]
+    assert into == [1, 0]  # the other one's October is open
+
+
+def test_the_same_entered_by_several_at_once_is_entered_once(world: World) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda name: adjust(world, ACCOUNT, TRANSFER, name).again, "abcd"))
+    assert sorted(again) == [False, True, True, True]
+    assert rows(world.db, "SELECT COUNT(*) FROM adjustment") == [(2,)]
 
 
 @pytest.mark.parametrize(
