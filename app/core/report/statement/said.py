@@ -16,6 +16,7 @@ from app.core.yields import LEAST_COVERAGE
 NO_MERGE = "no merged PR"
 NONE = "–"
 ACCEPT, DISPUTE = "/mergemeter accept", "/mergemeter dispute <reason>"
+SHOW = "python -m app statement show"
 WHY = "python -m app statement why"
 VERIFY = "python -m app verify"
 
