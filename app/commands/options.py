@@ -213,7 +213,7 @@ def _token(token: argparse.ArgumentParser) -> None:
 
 
 def _statement(statement: argparse.ArgumentParser) -> None:
-    actions = statement.add_subparsers(metavar="list|show|month|accept|dispute|resolve", required=True)
+    actions = statement.add_subparsers(metavar="list|show|why|month|accept|dispute|resolve", required=True)
     _showing(actions)
     _deciding(actions)
 
@@ -228,6 +228,13 @@ def _showing(actions: Any) -> None:
     show.add_argument("number", help="of the statement, as 2026-10-003")
     show.add_argument("--version", type=int, help="default: the one in force")
     show.add_argument("--form", choices=("markdown", "html", "csv", "json"), default="markdown")
+    why = actions.add_parser("why", help="what a line of a statement is made of, down to single charges")
+    why.set_defaults(run=doors.statement_why)
+    why.add_argument("number", help="of the statement, as 2026-10-003")
+    why.add_argument("line", help="its number on the statement, as 12, or A3 for an adjustment")
+    why.add_argument("--page", type=int, default=1, help="of the line's agent runs, the biggest first")
+    why.add_argument("--version", type=int, help="default: the one in force")
+    why.add_argument("--account", help="login or id; needed where there are several")
     month = actions.add_parser("month", help="all statements of a month on one page")
     month.set_defaults(run=doors.statement_month)
     month.add_argument("month", help="as 2026-10")

@@ -61,7 +61,7 @@ def test_statements_come_to_what_there_was(amounts: dict[str, int], one: str, tw
     assert abs(sum(each.total_cents for each in found) * 10**7 - total) <= 5 * 10**6
     for each in found:
         groups = each.lines, each.fees, each.shared, each.adjustments
-        cents = [part.cents for group in groups for part in group]  # type: ignore[attr-defined]
+        cents = [part.cents for group in groups for part in group]
         assert sum(cents) + each.distributed_cents == each.total_cents
 
 
