@@ -64,7 +64,7 @@ def id_of(stage: Stage, repository: str) -> int:
 
 def close(stage: Stage, account_id: int, month: Month = OCTOBER) -> None:
     with stage.world.db.transaction() as session:
-        begin_closing(session, account_id, month, [], False, "test", stage.now())
+        begin_closing(session, account_id, month, early=False, actor="test", now=stage.now())
 
 
 def costs(stage: Stage, account_id: int, month: Month = OCTOBER) -> dict[str, int]:
