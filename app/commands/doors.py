@@ -156,6 +156,12 @@ def rollups_check(settings: Settings, options: argparse.Namespace) -> int:
     return check(settings, options)
 
 
+def owners(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.owners import owners as show
+
+    return show(settings, options)
+
+
 def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 
@@ -196,3 +202,29 @@ def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statement_decisions import resolve_dispute
 
     return resolve_dispute(settings, options)
+
+
+def vendors_read(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.vendors import read
+
+    return read(settings, options)
+
+
+def vendors_import(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.vendors import bring
+
+    return for_accounts(settings, options, lambda world, found: bring(world, found[0], options.file))
+
+
+def vendors_status(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.vendors import status
+
+    return for_accounts(settings, options, status)
+
+
+def reconcile(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.reconcile import reconcile as show
+
+    return show(settings, options)

@@ -20,6 +20,7 @@ def add_commands(command: Command) -> None:
     _inbox(command("inbox", doors.inbox_list, "Dead letters: list, show and revive what failed for good"))
     _upkeep(command)
     _linking(command)
+    _vendors(command)
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
     _statement(command("statement", doors.statement_accept, "Statements: list, show, accept, dispute, resolve"))
@@ -55,6 +56,28 @@ def _upkeep(command: Command) -> None:
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 
+def _vendors(command: Command) -> None:
+    vendors = command("vendors", doors.vendors_status, "Vendors' reports and invoices: read, import, or see how far")
+    actions = vendors.add_subparsers(metavar="read|import|status")
+    read = actions.add_parser("read", help="read the reports of vendors for which there is a key, now")
+    read.add_argument("--vendor", help="one of them; default: all")
+    read.add_argument("--since", help="also back to this day, UTC, as 2026-09-01")
+    read.set_defaults(run=doors.vendors_read)
+    bring = actions.add_parser("import", help="take an invoice or a report as CSV, all of it or nothing")
+    bring.add_argument("file", help='a file; "-" for standard input')
+    bring.set_defaults(run=doors.vendors_import)
+    status = actions.add_parser("status", help="how far reports are read, and which invoices there are")
+    status.set_defaults(run=doors.vendors_status)
+    against = command("reconcile", doors.reconcile, "Hold a month's vendor figures against recorded cost, by bucket")
+    against.add_argument("month", help="as 2026-10")
+    against.add_argument("--json", action="store_true", help="for programs, with every bucket")
+    against.add_argument("--all", action="store_true", help="also buckets that are reconciled or estimated")
+    against.add_argument("--enter", action="store_true", help="enter what is proposed as adjustments of the open month")
+    for each in (vendors, read, status, against):
+        each.add_argument("--account", help=EVERY_ACCOUNT)
+    bring.add_argument("--account", required=True, help="login or id of the account it is for")
+
+
 def _linking(command: Command) -> None:
     def added(name: str, about: str) -> Any:
         parser = command(name, partial(doors.by_hand, name), about)
@@ -87,7 +110,10 @@ def _reading(command: Command) -> None:
     )
     explain.add_argument("what", help="2026-10, acme/widgets#12, or the id of an agent run")
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
-    for each in (report, explain):
+    owners = command("owners", doors.owners, "Show whose each repository was in a month, and what nobody owns")
+    owners.add_argument("month", help="as 2026-10")
+    owners.add_argument("--hints", action="store_true", help="ask GitHub what CODEOWNERS says of what nobody owns")
+    for each in (report, explain, owners):
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 

@@ -127,6 +127,11 @@ class PriceList:
             self._ids[key] = provider if found is None else found.id
         return self._ids[key]
 
+    def model_id(self, provider: str, model: str) -> str:
+        """The list's id of a model: "claude-sonnet-4-5" for a dated name of it. "" where the list knows none."""
+        listed = self._known((provider, model, "standard", "standard"))
+        return "" if listed is None else listed.model.id
+
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
         prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)

@@ -104,6 +104,11 @@ class Ownership:
         values = self.history.get(repository_id)
         return bisect_right(values.since, at) if values is not None else 0, bisect_right(self._bounds, at)
 
+    def changes(self, repository_id: int) -> list[datetime]:
+        """The instants at which a rule, or what is known of a repository's property, begins or ends to hold."""
+        values = self.history.get(repository_id)
+        return sorted({*self._bounds, *(values.since if values is not None else ())})
+
     def differs(self, run: RunFacts) -> bool:
         """Whether the signed property names another cost center than the history; both must name one."""
         terms, values = self.config.chargeback, self.history.get(run.repository_id)
