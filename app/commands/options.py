@@ -146,7 +146,6 @@ def _adjust(adjust: argparse.ArgumentParser) -> None:
     adjust.add_argument("--amount", required=True, help="US dollars, as 12.34")
     adjust.add_argument("--reason", required=True, help="it is kept, and shown on the statement")
     adjust.add_argument("--evidence", required=True, help="what it rests on: a ticket, an invoice, an address")
-    adjust.add_argument("--dispute", help="the number of the statement whose dispute wins it, as 2026-10-003")
     adjust.add_argument("--by", default="", help="who decides; default: the user of this machine")
     adjust.add_argument("--account", help="login or id; needed where there are several")
 
