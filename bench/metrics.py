@@ -216,7 +216,7 @@ def _run(number: int, chance: random.Random, repositories: int, pulls: int) -> I
     moves += [("unattributed", 0, -cost), ("pull", pull + 1, cost)] if tied else []
     for key, (book, place, amount) in zip(entries, moves, strict=False):
         yield LedgerEntry, _plain(
-            LedgerEntry, id=key, account_id=ACCOUNT, transaction_id=key, book=book, repository_id=repository,
+            LedgerEntry, account_id=ACCOUNT, transaction_id=key, book=book, repository_id=repository,
             number=place, agent_run_id=run, month=int(Month.of(started)), amount_nano_usd=amount, reason="",
             posted_at_us=at,
         )  # fmt: skip
@@ -233,4 +233,6 @@ def _plain(table: Any, **values: Any) -> dict[str, Any]:
     """A row with the defaults of its table."""
     if table not in DEFAULTS:
         DEFAULTS[table] = table(**values).model_dump()
+        if table is LedgerEntry:
+            del DEFAULTS[table]["id"]  # counted by the database
     return DEFAULTS[table] | values

@@ -4,7 +4,7 @@ Refuses what it does not know: a setting with a typing error must never be silen
 read exactly, `off` is a word and not a boolean, and money never passes through a float.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,10 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 from app.core.agreements import Discount, OwnPrice, discounts_in, holds, prices_in
+from app.core.chargeback.terms import Chargeback
+from app.core.chargeback.terms_file import KEYS as CHARGEBACK_KEYS
+from app.core.chargeback.terms_file import chargeback_in
 from app.core.config_file import Problem, Value, Where, parsed, problems_of
 from app.core.money import ZERO, NanoUsd, nano_usd
 
-PRIVATE_ONLY = ("prices", "discounts")
+PRIVATE_ONLY = ("prices", "discounts", "subscriptions", "journal")
 CONFIDENTIAL = "is confidential, and everybody can read this file: keep mergemeter.yml in a private .github-private"
 
 
@@ -50,6 +53,7 @@ class Config:
     teams: tuple[Team, ...] = ()
     discounts: tuple[Discount, ...] = ()
     prices: tuple[OwnPrice, ...] = ()
+    chargeback: Chargeback = field(default_factory=Chargeback)
 
     @property
     def evidence_rules(self) -> tuple[object, ...]:
@@ -109,8 +113,10 @@ def read(text: str, public: bool) -> tuple[Config | None, list[Problem]]:
     valid: Any = tree if isinstance(tree, dict) else {}
     discounts, doubtful = discounts_in(valid.get("discounts", []), lines) if _sound("discounts", wrong) else ([], [])
     prices, dubious = prices_in(valid.get("prices", []), lines) if _sound("prices", wrong) else ([], [])
-    wrong = sorted([*wrong, *doubtful, *dubious], key=lambda problem: problem.line)
-    return (None, wrong) if wrong else (_config(valid, discounts, prices), [])
+    sound = all(_sound(key, wrong) for key in (*CHARGEBACK_KEYS, "teams"))
+    chargeback, faults = chargeback_in(valid, lines) if sound else (Chargeback(), [])
+    wrong = sorted([*wrong, *doubtful, *dubious, *faults], key=lambda problem: problem.line)
+    return (None, wrong) if wrong else (_config(valid, discounts, prices, chargeback), [])
 
 
 def _sound(key: str, wrong: list[Problem]) -> bool:
@@ -134,7 +140,7 @@ def _refused(tree: dict[str, Value], lines: dict[Where, int], public: bool) -> l
     return said
 
 
-def _config(tree: dict[str, Any], discounts: list[Discount], prices: list[OwnPrice]) -> Config:
+def _config(tree: dict[str, Any], discounts: list[Discount], prices: list[OwnPrice], chargeback: Chargeback) -> Config:
     """The value of a tree that the schema found valid."""
     teams = tree.get("teams", {})
     return Config(
@@ -149,4 +155,5 @@ def _config(tree: dict[str, Any], discounts: list[Discount], prices: list[OwnPri
         teams=tuple(Team(name, team.get("label", name), tuple(team["repositories"])) for name, team in teams.items()),
         discounts=tuple(discounts),
         prices=tuple(prices),
+        chargeback=chargeback,
     )

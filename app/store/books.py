@@ -12,13 +12,13 @@ from app.core.ledger import Book, Entry, Place, usage_entries
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.store.keys import new_key, us
-from app.store.raw import Raw
+from app.store.raw import Raw, execute, mark_of
 from app.store.rollups import mark
 from app.store.tables import Balance
 
 ADD_ENTRY = Raw(
-    "INSERT INTO ledger_entry (id, account_id, transaction_id, book, repository_id, number, agent_run_id, month,"
-    " amount_nano_usd, reason, posted_at_us) VALUES (:id, :account_id, :transaction_id, :book, :repository_id,"
+    "INSERT INTO ledger_entry (account_id, transaction_id, book, repository_id, number, agent_run_id, month,"
+    " amount_nano_usd, reason, posted_at_us) VALUES (:account_id, :transaction_id, :book, :repository_id,"
     " :number, :agent_run_id, :month, :amount, :reason, :posted_at_us)"
 )
 ADD_TO_BALANCE = Raw(
@@ -41,11 +41,11 @@ def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: s
         raise ValueError(f"a transaction must sum to zero, this one is off by {off} nano-USD")
     if not entries:
         return
+    lock_books(session, run.account_id, shared=True)
     transaction_id = new_key()
     # Balances are locked in one order everywhere, so that two transactions never wait for each other.
     rows = [
         {
-            "id": new_key(),
             "account_id": run.account_id,
             "transaction_id": transaction_id,
             "book": entry.place.book.value,
@@ -64,6 +64,16 @@ def post(session: Session, run: AgentRunKey, entries: Sequence[Entry], reason: s
         ADD_TO_BALANCE.run(session, row)
     for repository_id in {run.repository_id, *(entry.place.repository_id or run.repository_id for entry in entries)}:
         mark(session, run.account_id, repository_id)
+
+
+def lock_books(session: Session, account_id: int, *, shared: bool) -> None:
+    """Until the transaction ends: no month of an account begins to close while entries are being written.
+
+    So every entry that a closing month does not see has a higher id than those it sees. SQLite has one writer anyway.
+    """
+    if mark_of(session) != "?":
+        kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        execute(session, f"SELECT {kind}(hashtextextended('books', %s))", [account_id])
 
 
 def post_usage(session: Session, run: AgentRunKey, by_month: Mapping[Month, NanoUsd], now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, MetaData, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Text
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = MetaData(
@@ -27,3 +27,9 @@ def key_integer() -> Any:
 
 def long_text(default: str = "") -> Any:
     return Field(default=default, sa_type=Text)
+
+
+def sequence() -> Any:
+    """A key that the database counts up; on SQLite it is the row's own number, and costs no index."""
+    kind = BigInteger().with_variant(Integer, "sqlite")
+    return Field(default=None, sa_column=Column(kind, primary_key=True, autoincrement=True))

@@ -10,7 +10,7 @@ and PostgreSQL, and fast through raw statements. Own keys are UUIDv7 as 32 hex d
 from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
-from app.store.columns import integer, key_integer, long_text
+from app.store.columns import integer, key_integer, long_text, sequence
 
 # Parts of a table with an index of their own; a query must say them as the index does.
 TIED = text("tied_pulls <> '[]'")
@@ -413,7 +413,7 @@ class LedgerEntry(SQLModel, table=True):
         Index("ix_ledger_entry_agent_run", "account_id", "agent_run_id"),
         Index("ix_ledger_entry_book", "account_id", "repository_id", "month", "book"),
     )
-    id: str = Field(primary_key=True)
+    id: int | None = sequence()  # in the order in which they were committed: which of them a closed month knows
     account_id: int = integer()
     transaction_id: str
     book: str  # "usage" (where it comes from, negative), "unattributed", "pull", "abandoned", "overhead"

@@ -29,6 +29,8 @@ def upgrade() -> None:
 
 def column(text: str) -> sa.Column[Any]:
     name, kind = text.split()
+    if kind == "sequence":
+        return sa.Column(name, sa.BigInteger().with_variant(sa.Integer, "sqlite"), autoincrement=True)
     # Never counted up by the database: SQLite would take a lone integer key for that, PostgreSQL for BIGSERIAL.
     return sa.Column(name, KINDS[kind.rstrip("?")](), nullable=kind.endswith("?"), autoincrement=False)
 
@@ -70,6 +72,7 @@ COUNTERS = frozenset(
 )
 RULES = {
     "access_token": {"scope": "scope IN ('ingest', 'read', 'metrics')"},
+    "adjustment": {"month": "month BETWEEN 200001 AND 999912"},
     "agent_run": {"provenance": "provenance IN ('job', 'relayed', 'token', 'vendor')"},
     "balance": {"month": "month BETWEEN 200001 AND 999912"},
     "inbox": {"state": "state IN ('waiting', 'done', 'dead', 'ignored')"},
@@ -77,8 +80,13 @@ RULES = {
     "job": {"state": "state BETWEEN 0 AND 3"},
     "ledger_entry": {"month": "month BETWEEN 200001 AND 999912"},
     "model_call": {"reasoning": "reasoning_tokens <= output_tokens"},
+    "period": {"state": "state IN ('closing', 'closed')", "month": "month BETWEEN 200001 AND 999912"},
     "pull": {"state": "state IN ('open', 'closed', 'merged')"},
     "pull_reading": {"part": "part IN ('', 'open', 'closed')"},
+    "statement": {
+        "state": "state IN ('issued', 'accepted', 'disputed', 'replaced', 'posted')",
+        "month": "month BETWEEN 200001 AND 999912",
+    },
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "telemetry_total": {"value": "value >= 0"},
     "tie": {"weight": "weight >= 0"},
@@ -89,6 +97,10 @@ TABLES = {
     "access_token": """
         id string | account_id number, scope string, name string, sha256 string, created_at_us number,
         revoked_at_us number?, used_at_us number?
+    """,
+    "adjustment": """
+        id string | account_id number, month number, original_month number, cost_center string, amount_nano_usd number,
+        kind string, reason text, evidence text, transfer string, once string, actor string, created_at_us number
     """,
     "agent_task_reading": """
         account_id number, repository_id number | read_until_us number
@@ -146,11 +158,15 @@ TABLES = {
         id string | account_id number, lane string, kind string, dedupe string, args text, run_at_us number,
         attempts number, state number, error text, created_at_us number
     """,
+    "journal": """
+        account_id number, number string | month number, kind string, reverses string, currency string,
+        total_cents number, lines blob, sha256 string, actor string, created_at_us number
+    """,
     "lane": """
         key string | account_id number, next_at_us number?, lease_until_us number, fence number
     """,
     "ledger_entry": """
-        id string | account_id number, transaction_id string, book string, repository_id number,
+        id sequence | account_id number, transaction_id string, book string, repository_id number,
         number number, agent_run_id string, month number, amount_nano_usd number, reason string,
         posted_at_us number
     """,
@@ -165,6 +181,14 @@ TABLES = {
         cache_write_1h_tokens number, cache_write_other_tokens number, output_tokens number,
         reasoning_tokens number, web_searches number, service_tier string, speed string, subagent flag,
         cost_nano_usd number?, list_cost_nano_usd number?, price_list string
+    """,
+    "period": """
+        account_id number, month number | state string, ledger_until number, config_text text, config_public flag,
+        findings text, early flag, actor string, closing_at_us number, closed_at_us number?
+    """,
+    "property_value": """
+        account_id number, repository_id number, name string, since_us number | value string, source string,
+        read_at_us number
     """,
     "pull": """
         account_id number, repository_id number, number number | title text, state string, draft flag,
@@ -213,6 +237,15 @@ TABLES = {
     "schedule": """
         name string | next_at_us number
     """,
+    "statement": """
+        account_id number, month number, cost_center string, version number | number string, link number, state string,
+        chargeback flag, total_nano_usd number, total_cents number, document blob, sha256 string,
+        previous_sha256 string, journal string, issued_at_us number, state_at_us number
+    """,
+    "statement_event": """
+        id string | account_id number, month number, cost_center string, version number, event string, user_id number,
+        login string, reason text, source string, at_us number
+    """,
     "surveyed_workflow": """
         account_id number, repository_id number, month number, path string | agents text, own_step flag,
         runs number?, recorded_jobs number, surveyed_at_us number
@@ -243,6 +276,8 @@ TABLES = {
     """,
 }
 INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("ix_adjustment_month", "adjustment", "account_id month", {}),
+    ("uq_adjustment_once", "adjustment", "account_id once", {"unique": True}),
     ("uq_access_token_sha256", "access_token", "sha256", {"unique": True}),
     ("ix_agent_run_ended", "agent_run", "account_id agent ended_at_us", {}),
     ("ix_agent_run_repository", "agent_run", "account_id repository_id started_at_us", {}),
@@ -277,6 +312,8 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_record_workflow_job_id", "record", "workflow_job_id", {}),
     ("ix_rollup_mark_account_id", "rollup_mark", "account_id", {}),
     ("ix_rollup_repository", "rollup", "account_id repository_id", {}),
+    ("ix_statement_event_statement", "statement_event", "account_id month cost_center", {}),
+    ("uq_statement_link", "statement", "account_id link", {"unique": True}),
     ("ix_tie_pull", "tie", "account_id repository_id number", {}),
     ("ix_undelivered_due", "undelivered", "state due_at_us", {}),
     ("ix_used_token_expires_at_us", "used_token", "expires_at_us", {}),
