@@ -17,11 +17,11 @@ class Kind(StrEnum):
     JSON = "JSON"
     TIME = "Date/Time"
     NUMBER = "Decimal"
+    FLAG = "Boolean"  # of our own datasets
 
 
 SCALE = 9  # decimals of prices and quantities
 COST_SCALE = 2 * SCALE  # a cost is the exact product of a price and a quantity
-DIGITS, COST_DIGITS = 18, 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Column:
 
     @property
     def is_cost(self) -> bool:
-        return self.name.endswith("Cost")
+        """Whether it is an amount, and no price or quantity."""
+        return self.kind is Kind.NUMBER and self.name.endswith(("Cost", "Value"))
 
 
 def _columns(kind: Kind, names: str, since: Version = Version.V1_2, until: Version | None = None) -> list[Column]:
@@ -84,14 +85,10 @@ OWN = tuple(
     for name, kind, about in (
         ("AgentName", Kind.TEXT, "The agent that ran, e.g. claude-code."),
         ("AgentRunId", Kind.TEXT, "The agent run that the row is a part of, by its id in Mergemeter."),
-        (
-            "CostBasis",
-            Kind.TEXT,
-            "Where BilledCost and EffectiveCost are from: Invoiced (a vendor's invoice that was reconciled), Estimated"
-            " (none yet, both are 0), or EstimateShownAsBilled (asked for with --estimates-as-billed: they are no"
-            " invoice, but ContractedCost again).",
-        ),
+        ("CostBasis", Kind.TEXT, "What BilledCost is: Invoiced, Estimated (0) or EstimateShownAsBilled (no invoice)."),
+        ("ContractedValue", Kind.NUMBER, "ContractedCost, and what it would be where a subscription pays."),
         ("CostCenter", Kind.TEXT, "Who pays, at the time of the agent run. Unassigned: nobody is named."),
+        ("CoveredBy", Kind.TEXT, "The subscription that pays for the agent run, whose fee is a row of its own."),
         (
             "ListPriceBasis",
             Kind.TEXT,

@@ -97,18 +97,17 @@ class Item:
     contracted_price: int = 0
     price_list: str = ""
     listed: bool = True  # the list has a price; else `list_price` is the contracted one
+    covered_by: str = ""  # the subscription that pays for it: nothing is contracted beside its fee
 
     @cached_property
     def key(self) -> str:
         """Tells its rows of one origin and one hour from those of every other item."""
         return f"{self.price_id}@{self.list_price}/{self.contracted_price}" + "+correction" * self.correction
 
-    def corrected(self, reason: str) -> "Item":
-        """The same, of a month that was closed before it was stated."""
-        return Item(**{**self._fields(), "correction": True, "reason": reason})
-
-    def _fields(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    @property
+    def emitted_price(self) -> int:
+        """The contracted unit price as the row has it."""
+        return 0 if self.covered_by else self.contracted_price
 
     def cells(self) -> dict[str, Cell]:
         """Its columns; those that it does not have are null."""
@@ -118,6 +117,7 @@ class Item:
             "ChargeClass": CORRECTION if self.correction else None,
             "ChargeDescription": self.description,
             "ChargeFrequency": self.frequency.value,
+            "x_CoveredBy": self.covered_by or None,
             "x_Reason": self.reason or None,
         }
         return found | self._priced(self.unit) if self.unit else found
@@ -125,10 +125,10 @@ class Item:
     def _priced(self, unit: Unit) -> dict[str, Cell]:
         found: dict[str, Cell] = {
             "ConsumedUnit": unit.consumed,
-            "ContractedUnitPrice": self.contracted_price,
+            "ContractedUnitPrice": self.emitted_price,
             "ListUnitPrice": self.list_price,
             "PricingCategory": "Standard",
-            "PricingCurrencyContractedUnitPrice": self.contracted_price,
+            "PricingCurrencyContractedUnitPrice": self.emitted_price,
             "PricingCurrencyListUnitPrice": self.list_price,
             "PricingUnit": unit.pricing,
             "SkuId": self.sku,
@@ -162,8 +162,18 @@ class Variant(NamedTuple):
 PLAIN = frozenset({"", "standard", "default"})
 
 
-def sku_of(variant: Variant, meter: Meter) -> dict[str, str]:
-    """The fields of an item that name its SKU and SKU price. They never depend on discounts or the month."""
+class Sku(NamedTuple):
+    """The names of an item's SKU and SKU price. They never depend on discounts or the month."""
+
+    sku: str
+    meter: str
+    price_id: str
+    details: str
+    description: str
+
+
+def sku_of(variant: Variant, meter: Meter) -> Sku:
+    """What a meter of a model is called."""
     variant = variant.plain
     sku = f"{variant.provider}/{variant.model}/{meter.slug}"
     words = [variant.service_tier]
@@ -178,10 +188,9 @@ def sku_of(variant: Variant, meter: Meter) -> dict[str, str]:
         details["x_Speed"] = variant.speed
     if variant.above:
         details["x_PromptTokensAbove"] = str(variant.above)
-    return {
-        "sku": sku,
-        "meter": meter.name,
-        "price_id": f"{sku}/{'-'.join(words)}",
-        "details": json.dumps(details, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
-        "description": f"{variant.model} {meter.name}",
-    }
+    return Sku(sku, meter.name, f"{sku}/{'-'.join(words)}", json_text(details), f"{variant.model} {meter.name}")
+
+
+def json_text(value: object) -> str:
+    """JSON that is the same for the same value."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -1,10 +1,10 @@
 """Whose a row is: the agent run and the place where the books hold its cost, or only a cost center."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from app.core.focus.items import json_text
 from app.core.ledger import Book
 from app.core.money import NanoUsd, share
 
@@ -70,10 +70,6 @@ class Origin(NamedTuple):
         """Tells its rows from those of every other origin."""
         place = f"{self.pull_repository}#{self.number}" if self.book is Book.PULL else self.book.value
         return f"{self.run.agent_run_id}/{place}" + (f"/{self.receiver.cost_center}" if self.receiver else "")
-
-
-def json_text(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def tags_of(origin: Origin) -> str:
