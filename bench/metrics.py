@@ -51,7 +51,7 @@ CONFIG = Config()
 def measure() -> dict[str, Any]:
     """Seconds, medians of the reads, and the memory at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        return {"rollups": _rolled_up(_filled(folder, WHOLE)), "books": _from_books(_filled(folder, WHOLE // 20 or 1))}
+        return {"rollups": _rolled_up(filled(folder, WHOLE)), "books": _from_books(filled(folder, WHOLE // 20 or 1))}
 
 
 def _rolled_up(database: Database) -> dict[str, Any]:
@@ -118,13 +118,14 @@ def _waste(database: Database, month: Period) -> None:
         waste_of(1, "a.yml", runs, lambda call: prices.unit_prices(call.provider, call.model, NOW))
 
 
-def _filled(folder: str, repositories: int) -> Database:
+def filled(folder: str, repositories: int, october: int = 1, of: int = 2) -> Database:
+    """A database with so many repositories; `october` of every `of` agent runs are surely of that month."""
     path = Path(folder) / f"bench-{repositories}.sqlite3"
     migrate(f"sqlite:///{path}")
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA synchronous=OFF")
     rows: dict[type, list[dict[str, Any]]] = {}
-    for table, row in _rows(random.Random(4), repositories):
+    for table, row in _rows(random.Random(4), repositories, october, of):
         rows.setdefault(table, []).append(row)
         if len(rows[table]) >= AT_ONCE:
             _insert(connection, table, rows.pop(table))
@@ -149,7 +150,7 @@ def _insert(connection: sqlite3.Connection, table: Any, rows: list[dict[str, Any
     connection.executemany(f"INSERT INTO {table.__table__.name} ({', '.join(names)}) VALUES ({values})", rows)
 
 
-def _rows(chance: random.Random, repositories: int) -> Iterator[tuple[type, dict[str, Any]]]:
+def _rows(chance: random.Random, repositories: int, october: int, of: int) -> Iterator[tuple[type, dict[str, Any]]]:
     yield Installation, _plain(
         Installation, account_id=ACCOUNT, installation_id=1, account_login="acme", account_type="Organization",
         state="active", updated_at_us=0,
@@ -170,14 +171,16 @@ def _rows(chance: random.Random, repositories: int) -> Iterator[tuple[type, dict
             closed_at_us=end, merged_at_us=merged, read_at_us=0, lines_changed=chance.randrange(2_000),
         )  # fmt: skip
     for number in range(repositories * 1_000):
-        yield from _run(number, chance, repositories, pulls)
+        yield from _run(number, chance, repositories, pulls, number % of < october)
 
 
-def _run(number: int, chance: random.Random, repositories: int, pulls: int) -> Iterator[tuple[type, dict[str, Any]]]:
+def _run(
+    number: int, chance: random.Random, repositories: int, pulls: int, october: bool
+) -> Iterator[tuple[type, dict[str, Any]]]:
     job, run, *entries = new_keys(6)
     pull = chance.randrange(pulls)
     repository, tied = pull % repositories + 1, chance.random() < 0.8
-    started = AUGUST + timedelta(minutes=chance.randrange(60 * 24 * 91)) if number % 2 else _in_october(chance)
+    started = _in_october(chance) if october else AUGUST + timedelta(minutes=chance.randrange(60 * 24 * 91))
     at = us(started)
     cost = 0
     for position in range(CALLS):

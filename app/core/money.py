@@ -10,6 +10,7 @@ from typing import NewType
 NanoUsd = NewType("NanoUsd", int)
 
 NANO_PER_USD = 1_000_000_000
+NANO_PER_CENT = NANO_PER_USD // 100
 ZERO = NanoUsd(0)
 # SQLite and PostgreSQL both hold a signed 64-bit integer: 9.2 billion USD.
 LARGEST = NanoUsd(2**63 - 1)
@@ -44,6 +45,23 @@ def share(amount: NanoUsd, weights: Sequence[int]) -> list[NanoUsd]:
     for i in by_remainder[:left]:
         floors[i] += 1
     return [NanoUsd(sign * part) for part in floors]
+
+
+def cents(amounts: Sequence[int], total: int | None = None) -> list[int]:
+    """Amounts in nano-USD as whole cents that add up to `total` cents (their sum, rounded half-even).
+
+    By largest remainder, as `share`: each is its amount rounded down or up. Negative ones are rounded down as well,
+    so that one rule holds for credits. Raises ValueError for a total that no rounding of them reaches.
+    """
+    floors = [amount // NANO_PER_CENT for amount in amounts]
+    wanted = per(sum(amounts), NANO_PER_CENT) if total is None else total
+    left = wanted - sum(floors)
+    if not 0 <= left <= len(amounts):
+        raise ValueError(f"{len(amounts)} amounts that sum to {sum(amounts)} nano-USD cannot be {wanted} cents")
+    by_remainder = sorted(range(len(amounts)), key=lambda i: (amounts[i] % NANO_PER_CENT, i), reverse=True)
+    for i in by_remainder[:left]:
+        floors[i] += 1
+    return floors
 
 
 def per(amount: int, count: int) -> NanoUsd:

@@ -1,0 +1,132 @@
+"""Shared costs, divided among cost centers by their pool's method, and the cents that stand on paper.
+
+Whatever is divided sums to what it was, to the nano-dollar and to the cent. What nobody can take stays where it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.core.chargeback.statement import SharedCost, Statement
+from app.core.chargeback.terms import SHARED, UNASSIGNED, Method, Sharing
+from app.core.money import NanoUsd, cents, share
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPool:
+    """A month's cost that is shared. `key`: "unassigned", "shared:<pool>" or "subscription:<name>"."""
+
+    key: str
+    label: str
+    sharing: Sharing
+    total: NanoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Who takes what. `distributed` and `stayed` have every pool by its key: stayed - distributed = its total."""
+
+    taken: Mapping[str, tuple[SharedCost, ...]]  # by cost center, in the order of the pools
+    distributed: Mapping[str, NanoUsd]  # what left it, with its sign turned
+    stayed: Mapping[str, NanoUsd]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Weights by cost center; none where a pool stays whole. `fell_back`: proportional, and shared evenly."""
+
+    by_name: Mapping[str, int]
+    fell_back: bool = False
+
+
+def share_out(pools: Sequence[SharedPool], direct: Mapping[str, NanoUsd]) -> Shares:
+    """Divide a month's pools among cost centers, in cents still 0.
+
+    `direct` is what the month's own agent runs cost each active cost center: the ones that have a statement. What
+    nobody owns and pools may be among them; they take nothing. A fixed method's cost centers need not be active.
+    """
+    active = {name: direct[name] for name in sorted(direct) if not is_nobodys(name)}
+    taken: dict[str, list[SharedCost]] = {}
+    distributed: dict[str, NanoUsd] = {}
+    for pool in pools:
+        parts = _parts(pool, active)
+        for name, part in parts.items():
+            taken.setdefault(name, []).append(part)
+        distributed[pool.key] = NanoUsd(-sum(part.amount for part in parts.values()))
+    return Shares(
+        {name: tuple(taken[name]) for name in sorted(taken)},
+        distributed,
+        {pool.key: NanoUsd(pool.total + distributed[pool.key]) for pool in pools},
+    )
+
+
+def is_nobodys(name: str) -> bool:
+    """Whether a statement's name is no cost center's: what nobody owns, or what is shared."""
+    return name == UNASSIGNED or name.startswith(SHARED)
+
+
+def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedCost]:
+    weighed = _weighed(pool.sharing, active)
+    weights = {name: weight for name, weight in sorted(weighed.by_name.items()) if weight}
+    if not weights or not pool.total:
+        return {}
+    amounts = share(pool.total, list(weights.values()))
+    return {
+        name: SharedCost(
+            pool=pool.key,
+            label=pool.label,
+            method=pool.sharing.method.value,
+            fell_back=weighed.fell_back,
+            pool_total=pool.total,
+            weight=weight,
+            weights=sum(weights.values()),
+            amount=amount,
+        )
+        for (name, weight), amount in zip(weights.items(), amounts, strict=True)
+    }
+
+
+def _weighed(sharing: Sharing, active: Mapping[str, NanoUsd]) -> _Weighed:
+    even = dict.fromkeys(active, 1)
+    match sharing.method:
+        case Method.NONE:
+            return _Weighed({})
+        case Method.FIXED:
+            return _Weighed(sharing.weights)
+        case Method.EVEN:
+            return _Weighed(even)
+        case Method.PROPORTIONAL:
+            # A negative direct cost would make others pay more than there is.
+            direct = {name: max(0, amount) for name, amount in active.items()}
+            return _Weighed(direct) if any(direct.values()) else _Weighed(even, fell_back=True)
+
+
+# ---- cents ---------------------------------------------------------------------------------------------------------
+
+
+def paper(statements: Sequence[Statement]) -> list[Statement]:
+    """All of a period's statements with their cents, in order of cost center.
+
+    Their totals add up to the period's cents, and each one's parts to its total's.
+    """
+    ordered = sorted(statements, key=lambda each: each.cost_center)
+    totals = cents([each.total for each in ordered])
+    return [in_cents(each, total) for each, total in zip(ordered, totals, strict=True)]
+
+
+def in_cents(statement: Statement, total_cents: int) -> Statement:
+    """A statement whose parts in cents add up to these: its total, rounded down or up.
+
+    Raises ValueError for cents that no rounding of its parts adds up to.
+    """
+    groups = (statement.lines, statement.fees, statement.shared, statement.adjustments)
+    amounts = [each.amount for group in groups for each in group]
+    found = iter(cents([*amounts, statement.distributed], total_cents))
+    return replace(
+        statement,
+        lines=tuple(replace(each, cents=next(found)) for each in statement.lines),
+        fees=tuple(replace(each, cents=next(found)) for each in statement.fees),
+        shared=tuple(replace(each, cents=next(found)) for each in statement.shared),
+        adjustments=tuple(replace(each, cents=next(found)) for each in statement.adjustments),
+        distributed_cents=next(found),
+        total_cents=total_cents,
+    )

@@ -1,0 +1,171 @@
+"""Statements as they were issued, in one chain for each account; what happened to each. Documents are written once.
+
+All functions work within the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from app.core.chargeback.periods import FOLLOWS, StatementState
+from app.core.chargeback.statement import Statement, canonical, digest, parsed
+from app.core.month import Month
+from app.store.chargeback_tables import StatementEvent, StatementRow
+from app.store.compressed import compressed, decompressed
+from app.store.keys import new_key, us
+
+
+class WrongStateError(Exception):
+    """What was asked cannot follow the state of a statement."""
+
+
+def statements_of(session: Session, account_id: int, month: Month | None = None) -> list[StatementRow]:
+    """All versions of an account's statements, or of one month's, in the order of the chain."""
+    query = select(StatementRow).where(StatementRow.account_id == account_id).order_by(col(StatementRow.link))
+    if month is not None:
+        query = query.where(StatementRow.month == int(month))
+    return list(session.exec(query))
+
+
+def newest_statements(session: Session, account_id: int, month: Month) -> list[StatementRow]:
+    """The version in force of each of a month's statements, by number."""
+    by_number = {row.number: row for row in statements_of(session, account_id, month)}
+    return [row for _, row in sorted(by_number.items())]
+
+
+def statement_numbered(
+    session: Session, account_id: int, number: str, version: int | None = None
+) -> StatementRow | None:
+    """A statement by its number: the version in force, or the one that is asked."""
+    query = select(StatementRow).where(StatementRow.account_id == account_id, StatementRow.number == number)
+    if version is not None:
+        query = query.where(StatementRow.version == version)
+    return session.exec(query.order_by(col(StatementRow.version).desc())).first()
+
+
+def document_of(row: StatementRow) -> Statement:
+    """What a row's document says."""
+    return parsed(decompressed(row.document))
+
+
+def last_link(session: Session, account_id: int) -> tuple[int, str]:
+    """The last place of an account's chain and its hash; 0 and "" for an empty one."""
+    query = select(StatementRow.link, StatementRow.sha256).where(StatementRow.account_id == account_id)
+    found = session.exec(query.order_by(col(StatementRow.link).desc()).limit(1)).first()
+    return found or (0, "")
+
+
+def issue(session: Session, statements: Sequence[Statement], source: str, now: datetime) -> list[StatementRow]:
+    """Put statements at the end of their account's chain, in their order. `now` is when it happens, not in them."""
+    rows = []
+    for statement in statements:
+        link, previous = last_link(session, statement.account_id)
+        linked = replace(statement, previous_sha256=previous)
+        document = canonical(linked)
+        row = StatementRow(
+            account_id=statement.account_id,
+            month=int(statement.month),
+            cost_center=statement.cost_center,
+            version=statement.version,
+            number=statement.number,
+            link=link + 1,
+            state=StatementState.ISSUED.value,
+            chargeback=statement.chargeback,
+            total_nano_usd=statement.total,
+            total_cents=statement.total_cents,
+            document=compressed(document),
+            sha256=digest(document),
+            previous_sha256=previous,
+            issued_at_us=us(statement.issued_at),
+            state_at_us=us(now),
+        )
+        session.add(row)
+        session.flush()
+        note(session, row, "issued", source, now)
+        rows.append(row)
+    return rows
+
+
+def settle(
+    session: Session,
+    row: StatementRow,
+    state: StatementState,
+    source: str,
+    now: datetime,
+    *,
+    user_id: int = 0,
+    login: str = "",
+    reason: str = "",
+) -> None:
+    """Let a statement's next state begin. Raises WrongStateError where it cannot follow."""
+    held = session.get(StatementRow, _key(row), with_for_update=True, populate_existing=True)
+    if held is None or state not in FOLLOWS[StatementState(held.state)]:
+        now_is = "gone" if held is None else held.state
+        raise WrongStateError(f"Statement {row.number} v{row.version} is {now_is}; it cannot become {state.value} now.")
+    event = "reversed" if held.state == StatementState.POSTED.value else EVENTS.get(state, state.value)
+    held.state, held.state_at_us = state.value, us(now)
+    session.add(held)
+    session.flush()
+    note(session, held, event, source, now, user_id=user_id, login=login, reason=reason)
+
+
+EVENTS = {StatementState.REPLACED: "resolved"}
+
+
+def note(
+    session: Session,
+    row: StatementRow,
+    event: str,
+    source: str,
+    now: datetime,
+    *,
+    user_id: int = 0,
+    login: str = "",
+    reason: str = "",
+) -> None:
+    """Keep what happened to a statement."""
+    session.add(
+        StatementEvent(
+            id=new_key(),
+            account_id=row.account_id,
+            month=row.month,
+            cost_center=row.cost_center,
+            version=row.version,
+            event=event,
+            user_id=user_id,
+            login=login,
+            reason=reason,
+            source=source,
+            at_us=us(now),
+        )
+    )
+    session.flush()
+
+
+def events_of(session: Session, row: StatementRow) -> list[StatementEvent]:
+    """What happened to a statement, all versions, in order."""
+    query = select(StatementEvent).where(
+        StatementEvent.account_id == row.account_id,
+        StatementEvent.month == row.month,
+        StatementEvent.cost_center == row.cost_center,
+    )
+    return list(session.exec(query.order_by(col(StatementEvent.id))))
+
+
+def open_statements(session: Session, account_id: int) -> list[StatementRow]:
+    """Statements in force that nobody has accepted or disputed yet."""
+    query = select(StatementRow).where(
+        StatementRow.account_id == account_id, StatementRow.state == StatementState.ISSUED.value
+    )
+    return list(session.exec(query.order_by(col(StatementRow.link))))
+
+
+def count_statements(session: Session, account_id: int, month: Month) -> int:
+    query = select(func.count()).where(StatementRow.account_id == account_id, StatementRow.month == int(month))
+    return session.exec(query).one()
+
+
+def _key(row: StatementRow) -> tuple[int, int, str, int]:
+    return row.account_id, row.month, row.cost_center, row.version
