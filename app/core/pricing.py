@@ -127,6 +127,12 @@ class PriceList:
             self._ids[key] = provider if found is None else found.id
         return self._ids[key]
 
+    def tier_starts(self) -> list[int]:
+        """Every number of prompt tokens at which a price tier of any model begins, ascending."""
+        models = (model for provider in self._snapshot.providers for model in provider.models)
+        prices = (price for model in models for listed in _every_price(model) for price in vars(listed).values())
+        return sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())})
+
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
         prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)
@@ -196,6 +202,12 @@ def _changes(model: "ModelInfo") -> tuple[list[date], list[time]]:
     daily = [c for c in constraints if isinstance(c, TimeOfDateConstraint)]
     times = {_utc(edge) for c in daily for edge in (c.start_time, c.end_time)}
     return sorted(dates), sorted(times)
+
+
+def _every_price(model: "ModelInfo") -> "list[ModelPrice]":
+    """All sets of prices of a model, whenever they hold."""
+    dated = [each.prices for each in model.prices] if isinstance(model.prices, list) else [model.prices]
+    return dated + [each.prices for each in model.price_variants or ()]
 
 
 def _utc(edge: time) -> time:

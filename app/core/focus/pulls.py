@@ -16,9 +16,7 @@ COLUMNS = (
     Column("MergedAt", Kind.TIME, about="When it was merged."),
     Column("MergedInPeriod", Kind.FLAG, about="Whether it is a merged pull of this month, into a branch that counts."),
     Column("OpenAtEndCost", Kind.NUMBER, about="What they had cost by the month's end, if it was open then; else 0."),
-    Column(
-        "OpenAtStartCost", Kind.NUMBER, about="What they had cost by its start, if it was open then; else 0."
-    ),
+    Column("OpenAtStartCost", Kind.NUMBER, about="What they had cost by its start, if it was open then; else 0."),
     Column("PeriodCost", Kind.NUMBER, about="What they cost in this month."),
     Column("PullRequestNumber", about="As x_PullRequestNumber of the rows, but of the pull that its work counts for."),
     Column("PullRequestRepository", about="As x_PullRequestRepository of the rows."),

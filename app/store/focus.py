@@ -1,0 +1,219 @@
+"""What a month states of each agent run, with its calls summed by price: what FOCUS rows are made of. Reads only.
+
+In ranges of agent runs, as their statements are read; sums are the database's work.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from app.core.chargeback.ownership import Ownership, RunFacts
+from app.core.chargeback.periods import Coverage
+from app.core.config import Config
+from app.core.focus.origins import Run
+from app.core.focus.spread import NOTHING, Holding, Spot, Stated
+from app.core.ledger import Book
+from app.core.month import Month
+from app.core.workflow_lines import own_workflow, workflow_file
+from app.store.keys import instant, us
+from app.store.pull_fates import NOWHERE
+from app.store.stated import EVER, IDS, BooksBrokenError, Range, Reader, earliest_key
+
+RUNS_AT_ONCE = 5_000
+NOWHERE_YET: Holding = {Spot(Book.UNATTRIBUTED): 0}
+
+Calls = list[tuple[tuple[Any, ...], tuple[int, ...]]]  # fields of Deal, and of Used
+Stating = tuple[Stated, Calls]
+
+
+class StatedRuns:
+    """A month's agent runs, one after the other. `tier_starts`: where any price tier begins, in prompt tokens.
+
+    `with_late`: also what it states of months before it.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        account_id: int,
+        covered: Coverage,
+        config: Config,
+        ownerships: Mapping[Month, Ownership],
+        tier_starts: Sequence[int],
+        with_late: bool,
+    ) -> None:
+        self.reader = Reader(session, account_id, covered)
+        self._connection = session.connection()
+        self._account_id, self._covered = account_id, covered
+        self._config, self._ownerships = config, ownerships
+        self._calls = CALLS.replace("{prompt}", _tier(tier_starts))
+        self._until = EVER if covered.until is None else covered.until
+        self._with_late = with_late
+        self.amount = 0
+
+    def __iter__(self) -> Iterator[Stating]:
+        """Raises BooksBrokenError at the end where something of the ledger was nobody's."""
+        self.amount = 0
+        amount = self._total()
+        start = earliest_key(self._covered.month)
+        for month in self.reader.late_months() if self._with_late else ():
+            yield from self._late(month)
+        for each in self.reader.ranges(start):
+            yield from self._own(each)
+        if amount != self.amount:  # a clock was wrong: the keys of some are older than the month
+            for each in self._up_to(start):
+                yield from self._own(each)
+        if amount != self.amount:
+            raise BooksBrokenError(
+                f"the ledger entries of {self._covered.month} sum to {amount} nano-USD, but those of the agent runs that"
+                f" they name to {self.amount}"
+            )
+
+    def _total(self) -> int:
+        month, until = int(self._covered.month), self._until
+        values = {"account_id": self._account_id, "month": month, "until": until, "after": self._covered.after}
+        statements = (TOTAL, TOTAL_LATE) if self._with_late else (TOTAL,)
+        return sum(int(self._connection.execute(each, values).scalar() or 0) for each in statements)
+
+    def _up_to(self, start: str) -> Iterator[Range]:
+        for each in self.reader.ranges():
+            if each.last >= start:
+                yield Range(each.after, start)
+                return
+            yield each
+
+    def _own(self, each: Range) -> Iterator[Stating]:
+        month = self._covered.month
+        values = {
+            "account_id": self._account_id,
+            "after": each.after,
+            "last": each.last,
+            "month": int(month),
+            "until": self._until,
+            "start_us": us(month.start),
+            "end_us": us(month.end),
+        }
+        held = self._holdings(HELD.format(chosen=IN_RANGE), values, month)
+        calls = self._used(self._calls.format(chosen=IN_RANGE), values)
+        for row in self._rows(FACTS.format(chosen=RUN_IN_RANGE), values):
+            after, used = held.get(row[0], NOTHING), calls.get(row[0], [])
+            if after or used:
+                run, covered_by = self._run(row, self._ownerships[month])
+                self.amount += sum(after.values())
+                yield Stated(run, month, after or self._tied(run), NOTHING, covered_by), used
+
+    def _late(self, month: Month) -> Iterator[Stating]:
+        """What is stated now of a month that had closed before."""
+        covered = {"account_id": self._account_id, "after": self._covered.after, "until": self._until}
+        bounds = {**covered, "month": int(month), "start_us": us(month.start), "end_us": us(month.end)}
+        ids = self._connection.execute(LATE_RUNS, bounds).scalars().all()
+        chosen = f"IN ({IDS[self._connection.dialect.name]})"
+        for done in range(0, len(ids), RUNS_AT_ONCE):
+            values = {**bounds, "ids": json.dumps(ids[done : done + RUNS_AT_ONCE])}
+            after = self._holdings(HELD.format(chosen=f"agent_run_id {chosen}"), values, month)
+            before = self._holdings(
+                HELD.format(chosen=f"agent_run_id {chosen}"), values | {"until": self._covered.after}, month
+            )
+            calls = self._used(self._calls.format(chosen=f"agent_run_id {chosen}"), values)
+            for row in self._rows(FACTS.format(chosen=f"agent_run.id {chosen}"), values):
+                run, covered_by = self._run(row, self._ownerships[month])
+                stated = Stated(run, month, after.get(row[0], NOTHING), before.get(row[0], NOTHING), covered_by)
+                self.amount += stated.amount
+                yield stated, calls.get(row[0], [])
+
+    def _run(self, row: Any, ownership: Ownership) -> tuple[Run, str]:
+        """What rows say of a run, and the subscription that pays for it."""
+        run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties = row
+        owner, name, _ = self.reader.names.get(home_id, NOWHERE)
+        facts = RunFacts(home_id, name, workflow_file(workflow_ref), agent, team, properties, instant(began_us))
+        payer = ownership.owner_of(facts)
+        repository = f"{owner}/{name}" if name else ""
+        shown = own_workflow(workflow_ref, repository) or workflow
+        tag = team if self._config.names_a_team(team, name) else ""
+        return Run(run_id, agent, home_id, repository, shown, tag, payer.cost_center), payer.covered_by
+
+    def _tied(self, run: Run) -> Holding:
+        """Where the use of a run stands that cost nothing, and so is in no book."""
+        ties = self._rows(TIES, {"account_id": self._account_id, "agent_run_id": run.agent_run_id})
+        return {self._spot(Book.PULL.value, repository_id, number): 0 for repository_id, number in ties} or NOWHERE_YET
+
+    def _spot(self, book: str, repository_id: int, number: int) -> Spot:
+        if book != Book.PULL.value:
+            return Spot(Book(book))
+        owner, name, _ = self.reader.names.get(repository_id, NOWHERE)
+        return Spot(Book.PULL, number, f"{owner}/{name}")
+
+    def _holdings(self, statement: str, values: Mapping[str, Any], month: Month) -> dict[str, dict[Spot, int]]:
+        found: dict[str, dict[Spot, int]] = {}
+        for run_id, book, repository_id, number, amount in self._rows(statement, {**values, "month": int(month)}):
+            found.setdefault(run_id, {})[self._spot(book, repository_id, number)] = int(amount)
+        return found
+
+    def _used(self, statement: str, values: Mapping[str, Any]) -> dict[str, Calls]:
+        rows = self._rows(statement, values)
+        return {
+            run_id: [(tuple(row[1:10]), tuple(row[10:])) for row in own] for run_id, own in groupby(rows, itemgetter(0))
+        }
+
+    def _rows(self, statement: str, values: Mapping[str, Any]) -> Iterable[Any]:
+        return self._connection.execute(text(statement), values)
+
+
+def _tier(starts: Sequence[int]) -> str:
+    """The number of prompt tokens that stands for a call's price tier, as SQL."""
+    cases = " ".join(f"WHEN {PROMPT} > {int(start)} THEN {int(start) + 1}" for start in sorted(starts, reverse=True))
+    return f"CASE {cases} ELSE 0 END" if cases else "0"
+
+
+PROMPT = "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_write_other_tokens)"
+IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
+RUN_PROMPT = (
+    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_write_other_tokens)"
+)
+IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
+RUN_IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
+TOTAL = text("""
+    SELECT SUM(amount_nano_usd) FROM ledger_entry
+    WHERE account_id = :account_id AND month = :month AND id <= :until AND book <> 'usage'
+        AND repository_id IN (SELECT DISTINCT repository_id FROM balance WHERE account_id = :account_id)
+""")
+TOTAL_LATE = text("""
+    SELECT SUM(amount_nano_usd) FROM ledger_entry
+    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month AND book <> 'usage'
+""")
+HELD = """
+    SELECT agent_run_id, book, repository_id, number, SUM(amount_nano_usd) FROM ledger_entry
+    WHERE account_id = :account_id AND {chosen} AND month = :month AND id <= :until AND book <> 'usage'
+    GROUP BY agent_run_id, book, repository_id, number HAVING SUM(amount_nano_usd) <> 0
+    ORDER BY agent_run_id, book, repository_id, number
+"""
+LATE_RUNS = text("""
+    SELECT DISTINCT agent_run_id FROM ledger_entry
+    WHERE id > :after AND id <= :until AND account_id = :account_id AND month = :month ORDER BY agent_run_id
+""")
+CALLS = """
+    SELECT agent_run_id, at_us / 1800000000 AS half_hour, provider, model, service_tier, speed, price_list,
+           {prompt} AS prompt, CASE WHEN cost_nano_usd IS NULL THEN 0 ELSE 1 END AS priced,
+           CASE WHEN list_cost_nano_usd IS NULL THEN 0 ELSE 1 END AS listed, COUNT(*), SUM(input_tokens),
+           SUM(cache_read_tokens), SUM(cache_write_5m_tokens), SUM(cache_write_1h_tokens),
+           SUM(cache_write_other_tokens), SUM(output_tokens), SUM(reasoning_tokens), SUM(web_searches),
+           SUM(COALESCE(cost_nano_usd, 0)), SUM(COALESCE(list_cost_nano_usd, 0))
+    FROM model_call
+    WHERE account_id = :account_id AND {chosen} AND at_us >= :start_us AND at_us < :end_us
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+"""
+FACTS = """
+    SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.started_at_us,
+           job.workflow, job.workflow_ref, job.repository_properties
+    FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
+    WHERE agent_run.account_id = :account_id AND {chosen} ORDER BY agent_run.id
+"""
+TIES = """
+    SELECT repository_id, number FROM tie
+    WHERE account_id = :account_id AND agent_run_id = :agent_run_id ORDER BY repository_id, number
+"""
