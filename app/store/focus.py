@@ -70,8 +70,8 @@ class StatedRuns:
                 yield from self._own(each)
         if amount != self.amount:
             raise BooksBrokenError(
-                f"the ledger entries of {self._covered.month} sum to {amount} nano-USD, but those of the agent runs that"
-                f" they name to {self.amount}"
+                f"the ledger entries of {self._covered.month} sum to {amount} nano-USD, but those of the agent runs"
+                f" that they name to {self.amount}"
             )
 
     def _total(self) -> int:
