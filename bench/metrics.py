@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from app.commands.rollups import rebuilt
+from app.core.chargeback.ownership import Owners, Ownership
 from app.core.config import Config
 from app.core.month import Month
 from app.core.period import Period
@@ -88,7 +89,9 @@ def _from_books(database: Database) -> dict[str, Any]:
 
     def read() -> Any:
         with database.reading() as session:
-            return read_shares(session, SharesOf(ACCOUNT, [month], CONFIG.tracks, CONFIG.names_a_team))
+            return read_shares(
+                session, SharesOf(ACCOUNT, [month], CONFIG.tracks, CONFIG.names_a_team, Owners({}, Ownership(CONFIG)))
+            )
 
     read_s, (shares, pulls) = _timed(read)
     scopes_s, _ = _timed(lambda: measure_scopes(Dimension.REPOSITORY, month, shares, pulls, NOW))

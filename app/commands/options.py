@@ -11,7 +11,7 @@ from app.settings import Settings
 Door = Callable[[Settings, argparse.Namespace], int | None]
 Command = Callable[[str, Door, str], Any]
 
-SCOPES = ("organisation", "repository", "team", "workflow", "agent", "model", "purpose")
+SCOPES = ("organisation", "repository", "team", "cost-center", "workflow", "agent", "model", "purpose")
 EVERY_ACCOUNT = "login or id; default: every account"
 
 

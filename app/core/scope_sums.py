@@ -204,7 +204,7 @@ class _Adding:
 
 
 def _kin(share: Share) -> Kin:
-    return share.repository_id, share.team, share.workflow, share.agent, share.purpose
+    return share.repository_id, share.team, share.cost_center, share.workflow, share.agent, share.purpose
 
 
 def _count(counted: dict[Kin, _Kind], kin: Kin, run: Share, number: int, classes: Iterable[ShareClass]) -> None:

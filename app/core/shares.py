@@ -1,6 +1,6 @@
 """A share: what one agent run did for one pull, or without a pull. All metrics are sums over shares.
 
-A scope (a repository, team, workflow, agent, model, purpose) is nothing but a choice of shares.
+A scope (a repository, team, cost center, workflow, agent, model, purpose) is nothing but a choice of shares.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.core.chargeback.terms import UNASSIGNED
 from app.core.metrics import PullFate
 from app.core.money import NanoUsd
 from app.core.usage import Completeness, Purpose, Tokens
@@ -46,6 +47,7 @@ class Share:
     kept: bool = False
     agent: str = ""
     team: str = ""  # "" also for a tag that the configuration does not give the repository
+    cost_center: str = UNASSIGNED  # the agent run's own, whichever repository its pull is in
     workflow: str = ""  # ".github/workflows/x.yml", or its name where the file is another repository's
     model: str = ""  # "" unless shares were asked for by model
     unpriced_calls: int = 0
@@ -61,6 +63,7 @@ class Dimension(StrEnum):
     ORGANISATION = "organisation"
     REPOSITORY = "repository"
     TEAM = "team"
+    COST_CENTER = "cost-center"
     WORKFLOW = "workflow"
     AGENT = "agent"
     MODEL = "model"
@@ -75,6 +78,7 @@ KEYS: Mapping[Dimension, Callable[[Share], str]] = {
     Dimension.ORGANISATION: lambda _share: "",
     Dimension.REPOSITORY: lambda share: str(share.repository_id),
     Dimension.TEAM: lambda share: share.team,
+    Dimension.COST_CENTER: lambda share: share.cost_center,
     Dimension.WORKFLOW: lambda share: f"{share.repository_id}/{share.workflow}",
     Dimension.AGENT: lambda share: share.agent,
     Dimension.MODEL: lambda share: share.model,

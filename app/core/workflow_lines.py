@@ -7,6 +7,7 @@ that calls the agent, the step of the Mergemeter action, the job itself. Broken,
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 import yaml
@@ -82,6 +83,7 @@ def own_workflow(workflow_ref: str, repository: str) -> str:
     return path if mine else ""
 
 
+@lru_cache(maxsize=4096)
 def workflow_file(workflow_ref: str) -> str:
     """The file's name in `owner/name/.github/workflows/x.yml@ref`, whatever the repository was called then, or ""."""
     found = re.match(r"[^/@]+/[^/@]+/\.github/workflows/([^/@]+\.ya?ml)@", workflow_ref)

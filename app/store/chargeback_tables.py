@@ -122,3 +122,14 @@ class PropertyValue(SQLModel, table=True):
     value: str  # "": none
     source: str  # "event", "reading"
     read_at_us: int = integer()  # when we learned it: a month that had closed before does not know it
+
+
+class PropertyReading(SQLModel, table=True):
+    """When the values of the custom property were last read, and who may edit them."""
+
+    __tablename__ = "property_reading"
+    account_id: int = key_integer()
+    name: str  # of the property
+    state: str  # "read", "missing" (the organisation has no such property), "refused"
+    editors: str = ""  # "org_actors", "org_and_repo_actors"; "": unknown
+    read_at_us: int = integer()

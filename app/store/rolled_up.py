@@ -24,6 +24,7 @@ from app.store.configs import config_in_force
 from app.store.database import Database
 from app.store.keys import instant, new_key, us
 from app.store.month_sums import month_sums
+from app.store.ownership import owners_of
 from app.store.rollup_tables import RollupState
 from app.store.rollups import Standing, first_instant_us, keep, kept_of, month_rows, rows, standings
 from app.store.shares import SharesOf, read_books
@@ -124,9 +125,12 @@ def _row(repository_id: int, dimension: Dimension, own: Computed) -> Row:
 
 
 def computed_by(config: Config) -> str:
-    """What sums depend on beside the books: this code, and what the configuration says of branches and teams."""
+    """What sums depend on beside the books: this code, and what the configuration says of branches, teams, and payers.
+
+    Periods are no part of it: when one begins to close, what it keeps is what was in force until then.
+    """
     teams = [[team.name, team.repositories] for team in config.teams]
-    told = json.dumps([VERSION, config.tracked_branches, teams])
+    told = json.dumps([VERSION, config.tracked_branches, teams, repr(config.chargeback.payer_rules)])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -143,7 +147,8 @@ def computed(
     """The sums of some repositories from the books; months without a gap."""
     periods = [Period.of(month) for month in months]
     by_model = Dimension.MODEL in dimensions
-    asked = SharesOf(account_id, periods, config.tracks, config.names_a_team, by_model, repository_ids)
+    owners = owners_of(session, account_id, config)
+    asked = SharesOf(account_id, periods, config.tracks, config.names_a_team, owners, by_model, repository_ids)
     read = read_books(session, asked)
     near = _near(read.shares, repository_ids)
     own: dict[int, list[PullFate]] = {each: [] for each in repository_ids}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, text
 from sqlmodel import Session
 
+from app.core.chargeback.ownership import Owners
 from app.core.ledger import Book
 from app.core.metrics import PullFate
 from app.core.money import ZERO, NanoUsd
@@ -19,6 +20,7 @@ from app.core.shares import Piece, Share
 from app.core.usage import Completeness, Purpose, Tokens
 from app.core.workflow_lines import own_workflow
 from app.store.keys import instant, us
+from app.store.ownership import run_facts
 from app.store.pull_fates import NOWHERE, PullId, RepositoryName, pull_fates, repository_names
 
 DAY_US = 86_400_000_000
@@ -31,6 +33,8 @@ NO_PULL: PullId = (0, 0)
 class SharesOf:
     """What to read. `tracks(base branch, default branch)`, `has_team(tag, repository name)`: the configuration's word.
 
+    `owners` says which cost center pays for an agent run.
+
     `periods` are those that will be asked of what is read, in order; `by_model` parts the shares by model too.
     `repositories`: only their agent runs and pulls, and those of others that are tied to these; None: all.
     """
@@ -39,6 +43,7 @@ class SharesOf:
     periods: Sequence[Period]
     tracks: Callable[[str, str], bool]
     has_team: Callable[[str, str], bool]
+    owners: Owners
     by_model: bool = False
     repositories: Collection[int] | None = None
 
@@ -157,6 +162,7 @@ class _Run(NamedTuple):
     matrix: str
     workflow: str
     workflow_ref: str
+    properties: str
     conclusion: str | None
     waits_since_us: int
 
@@ -207,10 +213,11 @@ def _common(
     kept: set[str],
 ) -> dict[str, Any]:
     owner, name, _ = names.get(run.repository_id, NOWHERE)
+    facts = run_facts(run.repository_id, name, run.workflow_ref, run.agent, run.team, run.properties, run.began_us)
     return {
         "agent_run_id": run.id,
         "repository_id": run.repository_id,
-        "began_at": instant(run.began_us),
+        "began_at": facts.at,
         "waits_since": instant(run.waits_since_us),
         "purpose": Purpose(run.purpose),
         "completeness": Completeness(run.completeness),
@@ -221,6 +228,7 @@ def _common(
         "kept": run.job_id in kept,
         "agent": run.agent,
         "team": run.team if asked.has_team(run.team, name) else "",
+        "cost_center": asked.owners.owner_of(facts).cost_center,
         "workflow": own_workflow(run.workflow_ref, f"{owner}/{name}") or run.workflow,
         "unpriced_calls": run.unpriced_calls,
     }
@@ -325,8 +333,8 @@ RUNS = """
            agent_run.cost_nano_usd, agent_run.models, agent_run.input_tokens, agent_run.cache_read_tokens,
            agent_run.cache_write_5m_tokens, agent_run.cache_write_1h_tokens, agent_run.cache_write_other_tokens,
            agent_run.output_tokens, agent_run.reasoning_tokens, job.id, job.issuer, job.run_id, job.run_attempt,
-           job.job_name, job.matrix, job.workflow, job.workflow_ref, job.run_conclusion,
-           COALESCE(job.run_started_at_us, job.started_at_us)
+           job.job_name, job.matrix, job.workflow, job.workflow_ref, job.repository_properties,
+           job.run_conclusion, COALESCE(job.run_started_at_us, job.started_at_us)
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
     WHERE agent_run.account_id = :account_id AND job.account_id = :account_id AND agent_run.id IN ({wanted})
     ORDER BY agent_run.id

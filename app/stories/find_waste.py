@@ -9,6 +9,7 @@ from app.core.usage import ModelCall
 from app.core.waste import RunCalls, WorkflowWaste, waste_of
 from app.store.accounts import repositories_of
 from app.store.configs import config_in_force
+from app.store.ownership import owners_of
 from app.store.run_calls import calls_by_run, tool_calls_of
 from app.store.shares import SharesOf, read_shares
 from app.world import World
@@ -25,7 +26,8 @@ def waste_in(world: World, account_id: int, period: Period) -> list[WorkflowWast
     """What each workflow's agent runs wasted in a period, at list prices of today."""
     with world.db.reading() as session:
         config = config_in_force(session, account_id)
-        shares, _ = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team))
+        owners = owners_of(session, account_id, config)
+        shares, _ = read_shares(session, SharesOf(account_id, [period], config.tracks, config.names_a_team, owners))
         of_run = {share.agent_run_id: share for share in shares}
         told = tool_calls_of(session, account_id, period)
         by_workflow: dict[str, list[tuple[Share, RunCalls]]] = {}

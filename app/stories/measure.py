@@ -16,6 +16,7 @@ from app.core.period import Period
 from app.core.scope_metrics import Metrics, measure_scopes, trend_months
 from app.core.shares import Dimension, Share
 from app.store.configs import config_in_force
+from app.store.ownership import owners_of
 from app.store.rolled_up import rows_of_month
 from app.store.shares import SharesOf, read_shares
 from app.world import World
@@ -64,4 +65,6 @@ def _measured(
 
 
 def _shares(session: Session, account_id: int, config: Config, periods: Sequence[Period], by_model: bool) -> Shares:
-    return Shares(*read_shares(session, SharesOf(account_id, periods, config.tracks, config.names_a_team, by_model)))
+    owners = owners_of(session, account_id, config)
+    asked = SharesOf(account_id, periods, config.tracks, config.names_a_team, owners, by_model)
+    return Shares(*read_shares(session, asked))

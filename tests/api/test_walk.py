@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.definitions import DEFINITIONS
+from app.core.shares import Dimension
 from tests.api.conftest import Scene
 from tests.api.reader import Reader, nano
 from tests.stories.stage import CALL_NANO_USD
@@ -152,7 +153,7 @@ def test_an_unchanged_answer_is_not_sent_again(sqlite_scene: Scene) -> None:
         assert reader.ask(path, If_None_Match='"another"').status == 200
 
 
-@pytest.mark.parametrize("by", ["organisation", "repository", "team", "workflow", "agent", "model", "purpose"])
+@pytest.mark.parametrize("by", Dimension)
 def test_the_scopes_of_every_kind_sum_to_the_month(sqlite_scene: Scene, by: str) -> None:
     reader = sqlite_scene.reader
     told = list(reader.pages(f"{OCTOBER}/metrics?by={by}&limit=1", "scopes"))

@@ -130,6 +130,7 @@ def agent_runs(draw: st.DrawFn) -> Share:
         kept=draw(st.booleans()),
         agent=draw(st.sampled_from(["claude-code", "codex"])),
         team=draw(st.sampled_from(["", "payments"])),
+        cost_center=draw(st.sampled_from(["unassigned", "platform"])),
         workflow=draw(st.sampled_from(["a.yml", "b.yml"])),
         unpriced_calls=draw(st.integers(0, 2)),
     )

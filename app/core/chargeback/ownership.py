@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from app.core.chargeback.terms import SHARED, UNASSIGNED, Chargeback, CostCenter, Pattern, Subscription
 from app.core.config import Config
+from app.core.month import Month
 
 
 class Basis(StrEnum):
@@ -44,9 +46,11 @@ class Owner:
 NOBODY = Owner(UNASSIGNED, Basis.NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is known of an agent run. `repository` without its owner; `properties`: JSON of the token's properties."""
+class RunFacts(NamedTuple):
+    """What is known of an agent run. `repository` without its owner; `properties`: JSON of the token's properties.
+
+    A tuple, because there may be a million of them.
+    """
 
     repository_id: int
     repository: str
@@ -81,18 +85,30 @@ class Ownership:
     def __init__(self, config: Config, history: Mapping[int, PropertyValues] | None = None) -> None:
         self.config, self.history = config, history or {}
         self._bounds = _bounds(config.chargeback)
+        self._rules = any((config.chargeback.property_name, config.chargeback.centers, config.chargeback.pools))
+        self._plain = not self._rules and not config.chargeback.subscriptions
         self._known: dict[tuple[object, ...], Owner] = {}
 
     def owner_of(self, run: RunFacts) -> Owner:
         """The one who pays for an agent run."""
+        if self._plain:
+            return NOBODY
         values = self.history.get(run.repository_id)
         held = bisect_right(values.since, run.at) if values is not None else 0
         between = bisect_right(self._bounds, run.at)
-        key = (run.repository_id, run.repository, run.workflow, run.agent, run.team, run.properties, held, between)
+        key = (*run[:-1], held, between)
         owner = self._known.get(key)
         if owner is None:
             owner = self._known[key] = self._found(run)
         return owner
+
+    def differs(self, run: RunFacts) -> bool:
+        """Whether the signed property names another cost center than the history; both must name one."""
+        terms, values = self.config.chargeback, self.history.get(run.repository_id)
+        if not terms.property_name or values is None:
+            return False
+        signed, told = signed_value(run.properties, terms.property_name), values.at(run.at)
+        return bool(signed and told) and center_of_value(terms, signed) != center_of_value(terms, told)
 
     def _found(self, run: RunFacts) -> Owner:
         day = run.at.astimezone(UTC).date()
@@ -109,7 +125,7 @@ class Ownership:
             if any(name and pattern.fits(name, day) for patterns, name in named for pattern in patterns):
                 return SHARED + pool.name, Basis.POOL
         if terms.property_name:
-            if signed := _signed(run.properties, terms.property_name):
+            if signed := signed_value(run.properties, terms.property_name):
                 return center_of_value(terms, signed), Basis.SIGNED
             values = self.history.get(run.repository_id)
             if values is not None and (value := values.at(run.at)):
@@ -142,13 +158,39 @@ def _bounds(terms: Chargeback) -> list[datetime]:
     return sorted(datetime.combine(day, time.min, UTC) for day in days)
 
 
+class Owners:
+    """Who pays, over all months: each agent run by the books of the month in which it began.
+
+    So it has one owner, also where its charges are of two months. What began before the first month that closed is
+    known as that month knows it.
+    """
+
+    def __init__(self, closed: Mapping[Month, Ownership], now: Ownership) -> None:
+        """`closed`: of the months that close or have closed, which follow each other; `now`: of all that come after."""
+        months = sorted(closed)
+        self._ends = [month.end for month in months]
+        self._by_month = [*(closed[month] for month in months), now]
+        self.now = now
+
+    def of(self, at: datetime) -> Ownership:
+        """As the books of an instant's month know it."""
+        return self._by_month[bisect_right(self._ends, at)] if self._ends else self.now
+
+    def owner_of(self, run: RunFacts) -> Owner:
+        """The one who pays for an agent run."""
+        return self.of(run.at).owner_of(run)
+
+
 def center_of_value(terms: Chargeback, value: str) -> str:
-    """The cost center that a property's value names. A value that none has makes one of its own, without an owner."""
-    return _by_value(tuple(terms.centers.values())).get(value.lower()) or _own_center(value)
+    """The cost center that a property's value names, in any case of its letters.
+
+    A value that none has makes one of its own, in small letters and without an owner.
+    """
+    return _by_value(tuple(terms.centers.values())).get(value.lower()) or _own_center(value.lower())
 
 
 def _own_center(value: str) -> str:
-    return UNASSIGNED if value.lower() == UNASSIGNED or value.lower().startswith(SHARED) else value
+    return UNASSIGNED if value.startswith(SHARED) else value
 
 
 @lru_cache(maxsize=64)
@@ -157,12 +199,12 @@ def _by_value(centers: tuple[CostCenter, ...]) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _signed(properties: str, name: str) -> str:
+def signed_value(properties: str, name: str) -> str:
     """A property of the signed token, by its JSON; "" where the token has none."""
     if not name or properties == "{}":
         return ""
-    told = json.loads(properties)
-    return str(told.get(name.lower()) or told.get(name) or "").strip()
+    told = {key.lower(): value for key, value in json.loads(properties).items()}
+    return str(told.get(name.lower()) or "").strip()
 
 
 def history_of(rows: Sequence[tuple[int, datetime, str]]) -> dict[int, PropertyValues]:

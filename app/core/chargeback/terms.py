@@ -164,6 +164,15 @@ class Chargeback:
     close: CloseTerms = CloseTerms()
 
     @property
+    def payer_rules(self) -> tuple[object, ...]:
+        """What decides which cost center an agent run has; who speaks for it, and what is booked, does not."""
+        centers = [
+            (each.name, each.values, each.repositories, each.workflows, each.teams) for each in self.centers.values()
+        ]
+        pools = [(each.name, each.repositories, each.workflows, each.agents) for each in self.pools]
+        return self.property_name, centers, pools
+
+    @property
     def ownership_rules(self) -> tuple[object, ...]:
         """What decides who pays: a change concerns what was recorded before, in months that are open."""
         return self.property_name, tuple(self.centers.values()), self.pools, self.subscriptions

@@ -63,7 +63,7 @@ QUERY = {
     "month": Parameter("A month in UTC, as 2026-10", MONTH, PATH["month"].pattern, Month.parse, required=True),
     "repository_id": _integer("One repository", 0, LARGEST_ID),
     "by": Parameter(
-        "What scopes are told apart by", {"type": "string", "enum": [*Dimension], "default": "organisation"}, "[a-z]+",
+        "What scopes are told apart by", {"type": "string", "enum": [*Dimension], "default": "organisation"}, "[a-z-]+",
         Dimension,
     ),
     "limit": _integer("How many at most", 1, MOST_AT_ONCE, default=USUAL),

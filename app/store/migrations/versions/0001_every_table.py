@@ -186,6 +186,9 @@ TABLES = {
         account_id number, month number | state string, ledger_until number, config_text text, config_public flag,
         findings text, early flag, actor string, closing_at_us number, closed_at_us number?
     """,
+    "property_reading": """
+        account_id number | name string, state string, editors string, read_at_us number
+    """,
     "property_value": """
         account_id number, repository_id number, name string, since_us number | value string, source string,
         read_at_us number
