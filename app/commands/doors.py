@@ -123,3 +123,10 @@ def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 
     return show(settings, options)
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.export import export as write
+
+    return for_accounts(settings, options, lambda world, found: write(world, found, options))

@@ -33,17 +33,19 @@ class Batch:
         self._origin = pa.array(rows.origin, pa.int32())
         self._hour = pa.array(rows.hour, pa.int32()).cast(pa.int64())
         self._count = pa.array(rows.count, pa.int64())
+        # Rows are gathered on while these are written: the list grows, but never changes.
+        self._items = items = list(tables.items)
         self._shared = tables.view.shared()
         self._made: Mapping[str, Callable[[], Any]] = {
             "BilledCost": lambda: self._billed,
             "ChargePeriodEnd": lambda: self._time(1),
             "ChargePeriodStart": lambda: self._time(0),
-            "ConsumedQuantity": lambda: self._quantity([_step(item, 0) for item in tables.items]),
+            "ConsumedQuantity": lambda: self._quantity([_step(item, 0) for item in items]),
             "ContractedCost": lambda: self._contracted,
             "EffectiveCost": lambda: self._billed,
             "InvoiceDetailId": lambda: self._invoiced([each.detail_id or None for each in tables.invoices]),
             "InvoiceId": lambda: self._invoiced([each.invoice_id for each in tables.invoices]),
-            "ListCost": lambda: self._cost([item.list_price for item in tables.items]),
+            "ListCost": lambda: self._cost([item.list_price for item in items]),
             "PricingCurrencyEffectiveCost": self._in_pricing_currency,
             "PricingQuantity": lambda: self._pricing,
             "x_ContractedValue": self._value,
@@ -64,7 +66,7 @@ class Batch:
             if column.kind is Kind.TIME:
                 return pa.repeat(pa.scalar(self._shared[name]), self._length)
             return chosen([self._shared[name]], pa.repeat(pa.scalar(0, pa.int32()), self._length))
-        cells = self._tables.item_cells(name)
+        cells = self._tables.item_cells(name, self._items)
         if column.kind is Kind.NUMBER:
             return decimals(cells, DIGITS, SCALE).take(self._item)
         return chosen(cells, self._item)
@@ -79,7 +81,7 @@ class Batch:
 
     @cached_property
     def _pricing(self) -> Any:
-        return self._quantity([_step(item, 1) for item in self._tables.items])
+        return self._quantity([_step(item, 1) for item in self._items])
 
     def _cost(self, prices: Sequence[int]) -> Any:
         """Prices of items times the rows' pricing quantities."""
@@ -88,18 +90,18 @@ class Batch:
             price = decimals(prices, FACTOR_DIGITS, SCALE).take(self._item)
             return pc.multiply(price, quantity).cast(pa.decimal128(DIGITS, COST_SCALE))
         except pa.ArrowInvalid:
-            steps = [_step(item, 1) for item in self._tables.items]
+            steps = [_step(item, 1) for item in self._items]
             pairs = zip(self._rows.item, self._rows.count, strict=True)
             return decimals([prices[n] * steps[n] * count for n, count in pairs], DIGITS, COST_SCALE)
 
     @cached_property
     def _contracted(self) -> Any:
-        return self._cost([item.emitted_price for item in self._tables.items])
+        return self._cost([item.emitted_price for item in self._items])
 
     def _value(self) -> Any:
-        if not any(item.covered_by for item in self._tables.items):
+        if not any(item.covered_by for item in self._items):
             return self._contracted
-        return self._cost([item.contracted_price for item in self._tables.items])
+        return self._cost([item.contracted_price for item in self._items])
 
     @cached_property
     def _billed(self) -> Any:
@@ -117,7 +119,7 @@ class Batch:
 
     def _in_pricing_currency(self) -> Any:
         view = self._tables.view
-        native = [view.in_credits(item) for item in self._tables.items]
+        native = [view.in_credits(item) for item in self._items]
         if not any(native):
             return self._billed
         factors = pa.array([CREDITS_PER_USD if each else 1 for each in native]).cast(pa.decimal128(WHOLE_DIGITS, 0))
@@ -144,7 +146,7 @@ class Batch:
     def _record(self) -> Any:
         month = self._tables.view.month
         origins = pa.array([f"{month}/{origin.key}" for origin in self._rows.origins], pa.string())
-        items = pa.array([item.key for item in self._tables.items], pa.string())
+        items = pa.array([item.key for item in self._items], pa.string())
         hours = self._hour.cast(pa.string())
         return pc.binary_join_element_wise(origins.take(self._origin), hours, items.take(self._item), "/")
 

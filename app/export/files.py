@@ -1,7 +1,7 @@
 """A delivery: some files of one month, each replaced at once, and a description of them that comes last."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -145,8 +145,10 @@ class Delivery:
             sink = _Hashed(raw)
             writer: Writer = (_Csv if self.kind is Format.CSV else _Parquet)(_python_file(sink), schema)
             dataset = Dataset(writer, self._pool)
-            yield dataset
-            dataset.finish()
+            try:
+                yield dataset
+            finally:  # before the file closes, whatever happened
+                dataset.finish()
         self.files[file] = Written(dataset.rows, sink.size, sink.hex)
 
     def finish(self, description: Mapping[str, Any]) -> None:
@@ -179,11 +181,11 @@ class Dataset:
         self._writer, self._pool = writer, pool
         self._last: Future[None] | None = None
 
-    def write(self, batch: Any) -> None:
-        """Write a batch behind those before; waits for the one before it."""
+    def write(self, rows: int, made: Callable[[], Any]) -> None:
+        """Make a batch of so many rows and write it behind those before, while the next ones are gathered."""
         self._wait()
-        self.rows += batch.num_rows
-        self._last = self._pool.submit(self._writer.write, batch)
+        self.rows += rows
+        self._last = self._pool.submit(lambda: self._writer.write(made()))
 
     def finish(self) -> None:
         self._wait()

@@ -28,15 +28,15 @@ class Tables:
         """A batch of the others. They are few, so each is looked at by itself."""
         return plain(self.columns, [_told_cells(self.view, row) for row in rows])
 
-    def item_cells(self, name: str) -> list[Any]:
-        """A column's value for each item."""
+    def item_cells(self, name: str, items: Sequence[Item]) -> list[Any]:
+        """A column's value for each item; `items` are the first of all."""
         count, cells = self._of_items
-        if count != len(self.items):
-            every = [self.view.cells(item) for item in self.items]
+        if count != len(items):
+            every = [self.view.cells(item) for item in items]
             names = {each for found in every for each in found}
             cells = {each: [found.get(each) for found in every] for each in names}
-            self._of_items = len(self.items), cells
-        return cells.get(name) or [None] * len(self.items)
+            self._of_items = len(items), cells
+        return cells.get(name) or [None] * len(items)
 
 
 def _told_cells(view: View, row: Told) -> dict[str, Any]:

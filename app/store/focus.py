@@ -4,9 +4,7 @@ In ranges of agent runs, as their statements are read; sums are the database's w
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -22,6 +20,7 @@ from app.core.month import Month
 from app.core.workflow_lines import own_workflow, workflow_file
 from app.store.keys import instant, us
 from app.store.pull_fates import NOWHERE
+from app.store.raw import Raw
 from app.store.stated import EVER, IDS, BooksBrokenError, Range, Reader, earliest_key
 
 RUNS_AT_ONCE = 5_000
@@ -43,17 +42,18 @@ class StatedRuns:
         account_id: int,
         covered: Coverage,
         config: Config,
-        ownerships: Mapping[Month, Ownership],
+        owner: Callable[[Month], Ownership],
         tier_starts: Sequence[int],
         with_late: bool,
     ) -> None:
         self.reader = Reader(session, account_id, covered)
-        self._connection = session.connection()
+        self._session, self._connection = session, session.connection()
         self._account_id, self._covered = account_id, covered
-        self._config, self._ownerships = config, ownerships
-        self._calls = CALLS.replace("{prompt}", _tier(tier_starts))
+        self._config, self._owner = config, owner
+        self._calls = CALLS.replace("{prompt}", _tier(tier_starts)).replace("{sums}", SUMS)
         self._until = EVER if covered.until is None else covered.until
         self._with_late = with_late
+        self._workflows: dict[tuple[str, str], tuple[str, str]] = {}
         self.amount = 0
 
     def __iter__(self) -> Iterator[Stating]:
@@ -103,7 +103,7 @@ class StatedRuns:
         for row in self._rows(FACTS.format(chosen=RUN_IN_RANGE), values):
             after, used = held.get(row[0], NOTHING), calls.get(row[0], [])
             if after or used:
-                run, covered_by = self._run(row, self._ownerships[month])
+                run, covered_by = self._run(row, self._owner(month))
                 self.amount += sum(after.values())
                 yield Stated(run, month, after or self._tied(run), NOTHING, covered_by), used
 
@@ -121,7 +121,7 @@ class StatedRuns:
             )
             calls = self._used(self._calls.format(chosen=f"agent_run_id {chosen}"), values)
             for row in self._rows(FACTS.format(chosen=f"agent_run.id {chosen}"), values):
-                run, covered_by = self._run(row, self._ownerships[month])
+                run, covered_by = self._run(row, self._owner(month))
                 stated = Stated(run, month, after.get(row[0], NOTHING), before.get(row[0], NOTHING), covered_by)
                 self.amount += stated.amount
                 yield stated, calls.get(row[0], [])
@@ -130,12 +130,19 @@ class StatedRuns:
         """What rows say of a run, and the subscription that pays for it."""
         run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties = row
         owner, name, _ = self.reader.names.get(home_id, NOWHERE)
-        facts = RunFacts(home_id, name, workflow_file(workflow_ref), agent, team, properties, instant(began_us))
+        shown, file = self._workflow(workflow_ref, f"{owner}/{name}")
+        facts = RunFacts(home_id, name, file, agent, team, properties, instant(began_us))
         payer = ownership.owner_of(facts)
         repository = f"{owner}/{name}" if name else ""
-        shown = own_workflow(workflow_ref, repository) or workflow
         tag = team if self._config.names_a_team(team, name) else ""
-        return Run(run_id, agent, home_id, repository, shown, tag, payer.cost_center), payer.covered_by
+        return Run(run_id, agent, home_id, repository, shown or workflow, tag, payer.cost_center), payer.covered_by
+
+    def _workflow(self, workflow_ref: str, repository: str) -> tuple[str, str]:
+        """The workflow's path where its file is the repository's own, and the file's name."""
+        key = workflow_ref, repository
+        if key not in self._workflows:
+            self._workflows[key] = own_workflow(workflow_ref, repository), workflow_file(workflow_ref)
+        return self._workflows[key]
 
     def _tied(self, run: Run) -> Holding:
         """Where the use of a run stands that cost nothing, and so is in no book."""
@@ -151,17 +158,18 @@ class StatedRuns:
     def _holdings(self, statement: str, values: Mapping[str, Any], month: Month) -> dict[str, dict[Spot, int]]:
         found: dict[str, dict[Spot, int]] = {}
         for run_id, book, repository_id, number, amount in self._rows(statement, {**values, "month": int(month)}):
-            found.setdefault(run_id, {})[self._spot(book, repository_id, number)] = int(amount)
+            found.setdefault(run_id, {})[self._spot(book, repository_id, number)] = amount
         return found
 
     def _used(self, statement: str, values: Mapping[str, Any]) -> dict[str, Calls]:
-        rows = self._rows(statement, values)
-        return {
-            run_id: [(tuple(row[1:10]), tuple(row[10:])) for row in own] for run_id, own in groupby(rows, itemgetter(0))
-        }
+        found: dict[str, Calls] = {}
+        for row in self._rows(statement, values):
+            found.setdefault(row[0], []).append((row[1:10], row[10:]))
+        return found
 
-    def _rows(self, statement: str, values: Mapping[str, Any]) -> Iterable[Any]:
-        return self._connection.execute(text(statement), values)
+    def _rows(self, statement: str, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """All rows, from the driver itself: a range has 50,000 of them."""
+        return Raw(statement).run(self._session, values).fetchall()
 
 
 def _tier(starts: Sequence[int]) -> str:
@@ -175,7 +183,7 @@ IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
 RUN_PROMPT = (
     "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_write_other_tokens)"
 )
-IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
+IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
 RUN_IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
 TOTAL = text("""
     SELECT SUM(amount_nano_usd) FROM ledger_entry
@@ -187,7 +195,7 @@ TOTAL_LATE = text("""
     WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month AND book <> 'usage'
 """)
 HELD = """
-    SELECT agent_run_id, book, repository_id, number, SUM(amount_nano_usd) FROM ledger_entry
+    SELECT agent_run_id, book, repository_id, number, CAST(SUM(amount_nano_usd) AS bigint) FROM ledger_entry
     WHERE account_id = :account_id AND {chosen} AND month = :month AND id <= :until AND book <> 'usage'
     GROUP BY agent_run_id, book, repository_id, number HAVING SUM(amount_nano_usd) <> 0
     ORDER BY agent_run_id, book, repository_id, number
@@ -196,13 +204,15 @@ LATE_RUNS = text("""
     SELECT DISTINCT agent_run_id FROM ledger_entry
     WHERE id > :after AND id <= :until AND account_id = :account_id AND month = :month ORDER BY agent_run_id
 """)
+SUMMED = (
+    "input_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens cache_write_other_tokens output_tokens"
+    " reasoning_tokens web_searches cost_nano_usd list_cost_nano_usd"
+)
+SUMS = ", ".join(f"CAST(SUM(COALESCE({name}, 0)) AS bigint)" for name in SUMMED.split())
 CALLS = """
     SELECT agent_run_id, at_us / 1800000000 AS half_hour, provider, model, service_tier, speed, price_list,
            {prompt} AS prompt, CASE WHEN cost_nano_usd IS NULL THEN 0 ELSE 1 END AS priced,
-           CASE WHEN list_cost_nano_usd IS NULL THEN 0 ELSE 1 END AS listed, COUNT(*), SUM(input_tokens),
-           SUM(cache_read_tokens), SUM(cache_write_5m_tokens), SUM(cache_write_1h_tokens),
-           SUM(cache_write_other_tokens), SUM(output_tokens), SUM(reasoning_tokens), SUM(web_searches),
-           SUM(COALESCE(cost_nano_usd, 0)), SUM(COALESCE(list_cost_nano_usd, 0))
+           CASE WHEN list_cost_nano_usd IS NULL THEN 0 ELSE 1 END AS listed, COUNT(*), {sums}
     FROM model_call
     WHERE account_id = :account_id AND {chosen} AND at_us >= :start_us AND at_us < :end_us
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10

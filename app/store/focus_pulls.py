@@ -1,4 +1,4 @@
-"""Pulls that a month's cost per merged PR is about, with what each cost center's agent runs cost for them. Reads only."""
+"""Pulls of a month's cost per merged PR, with what each cost center's agent runs cost for them. Reads only."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.core.chargeback.terms import SHARED, Subscription
+from app.core.chargeback.terms import Subscription
 from app.core.focus.items import ONE, SEATS, Category, Frequency, Item, Unit, json_text
 from app.core.focus.origins import Origin, Run
 from app.core.focus.rows import ATTO, Told
@@ -11,6 +11,7 @@ from app.core.ledger import Book
 from app.core.money import NanoUsd
 from app.core.month import Month
 
+SUBSCRIPTION = "subscription:"  # before its name: the statement of a fee that is shared
 MONTHS = Unit("Months", 1, "Months", 1)
 
 
@@ -35,7 +36,7 @@ def fee_of(subscription: Subscription, month: Month) -> Told:
         price_list="mergemeter.yml",
         listed=False,
     )
-    payer = subscription.cost_center or SHARED + subscription.name
+    payer = subscription.cost_center or SUBSCRIPTION + subscription.name
     return Told(f"fee/{sku}", item, _of(payer), month.start, month.end, count=units * ONE)
 
 

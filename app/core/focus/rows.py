@@ -36,12 +36,12 @@ class Metered:
     """
 
     origins: list[Origin] = field(default_factory=list)
-    origin: array[int] = field(default_factory=lambda: array("i"))
-    item: array[int] = field(default_factory=lambda: array("i"))
-    hour: array[int] = field(default_factory=lambda: array("i"))
-    count: array[int] = field(default_factory=lambda: array("q"))
-    billed: array[int] = field(default_factory=lambda: array("q"))
-    invoice: array[int] = field(default_factory=lambda: array("i"))
+    origin: "array[int]" = field(default_factory=lambda: array("i"))
+    item: "array[int]" = field(default_factory=lambda: array("i"))
+    hour: "array[int]" = field(default_factory=lambda: array("i"))
+    count: "array[int]" = field(default_factory=lambda: array("q"))
+    billed: "array[int]" = field(default_factory=lambda: array("q"))
+    invoice: "array[int]" = field(default_factory=lambda: array("i"))
 
     def __len__(self) -> int:
         return len(self.count)
