@@ -142,9 +142,8 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
     hour = OCTOBER.start + timedelta(hours=chance.randrange(24 * 31))
     cost = 0
     for position in range(len(MODELS) * CALLS_OF_EACH):
-        used = Tokens(
-            *(chance.randrange(1, top) for top in (20_000, 200_000, 30_000)), 0, 0, chance.randrange(1, 9_000)
-        )
+        uncached, read, written, output = (chance.randrange(1, top) for top in (20_000, 140_000, 30_000, 9_000))
+        used = Tokens(uncached, read, written, output=output)
         call = ModelCall("anthropic", "", MODELS[position % 2], hour + timedelta(minutes=position), used)
         amount = prices.cost(call) or 0
         cost += amount

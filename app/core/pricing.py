@@ -5,7 +5,7 @@ call alone is the law: tests compare the two over its whole list.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -36,6 +36,7 @@ PRICE_KEYS: dict[Charge, tuple[int, tuple[str, ...]]] = {
 }
 NO_DISCOUNT = Decimal(0)
 ALWAYS = (0, 0)  # the window of prices that never change
+ROUTER = "litellm"
 PLAIN = frozenset({"", "standard", "default"})
 # Model names come from outside: the memory of them has an end.
 LARGEST_MEMORY = 10_000
@@ -127,11 +128,12 @@ class PriceList:
             self._ids[key] = provider if found is None else found.id
         return self._ids[key]
 
-    def tier_starts(self) -> list[int]:
-        """Every number of prompt tokens at which a price tier of any model begins, ascending."""
-        models = (model for provider in self._snapshot.providers for model in provider.models)
-        prices = (price for model in models for listed in _every_price(model) for price in vars(listed).values())
-        return sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())})
+    def tier_starts(self, models: Iterable[str]) -> set[int]:
+        """Every number of prompt tokens at which a price tier of one of these begins, whoever sells it."""
+        sellers = [*(provider.id for provider in self._snapshot.providers), ROUTER]
+        listed = (self._find(seller, model, {}) for model in models for seller in sellers)
+        prices = (prices for found in listed if found for prices in _every_price(found.model))
+        return {tier.start for each in prices for price in vars(each).values() for tier in getattr(price, "tiers", ())}
 
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
@@ -172,7 +174,7 @@ class PriceList:
 
         providers = self._snapshot.providers
         vendor, slash, name = model_ref.partition("/")
-        if provider_id.lower() != "litellm":
+        if provider_id.lower() != ROUTER:
             return find_provider_by_id(providers, provider_id), model_ref
         if slash and vendor and (found := find_provider_by_id(providers, vendor)):
             return found, name

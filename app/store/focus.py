@@ -4,7 +4,7 @@ In ranges of agent runs, as their statements are read; sums are the database's w
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -31,7 +31,7 @@ Stating = tuple[Stated, Calls]
 
 
 class StatedRuns:
-    """A month's agent runs, one after the other. `tier_starts`: where any price tier begins, in prompt tokens.
+    """A month's agent runs, one after the other. `tier_starts`: where price tiers of some models begin.
 
     `with_late`: also what it states of months before it.
     """
@@ -43,16 +43,18 @@ class StatedRuns:
         covered: Coverage,
         config: Config,
         owner: Callable[[Month], Ownership],
-        tier_starts: Sequence[int],
+        tier_starts: Callable[[Collection[str]], Collection[int]],
         with_late: bool,
     ) -> None:
         self.reader = Reader(session, account_id, covered)
         self._session, self._connection = session, session.connection()
         self._account_id, self._covered = account_id, covered
         self._config, self._owner = config, owner
-        self._calls = CALLS.replace("{prompt}", _tier(tier_starts)).replace("{sums}", SUMS)
+        self._tier_starts = tier_starts
         self._until = EVER if covered.until is None else covered.until
         self._with_late = with_late
+        self._models: set[str] = set()
+        self._starts: set[int] = set()
         self._workflows: dict[tuple[str, str], tuple[str, str]] = {}
         self.amount = 0
 
@@ -99,8 +101,9 @@ class StatedRuns:
             "end_us": us(month.end),
         }
         held = self._holdings(HELD.format(chosen=IN_RANGE), values, month)
-        calls = self._used(self._calls.format(chosen=IN_RANGE), values)
-        for row in self._rows(FACTS.format(chosen=RUN_IN_RANGE), values):
+        rows = self._rows(FACTS.format(chosen=RUN_IN_RANGE), values)
+        calls = self._used(rows, IN_RANGE, values)
+        for row in rows:
             after, used = held.get(row[0], NOTHING), calls.get(row[0], [])
             if after or used:
                 run, covered_by = self._run(row, self._owner(month))
@@ -119,8 +122,9 @@ class StatedRuns:
             before = self._holdings(
                 HELD.format(chosen=f"agent_run_id {chosen}"), values | {"until": self._covered.after}, month
             )
-            calls = self._used(self._calls.format(chosen=f"agent_run_id {chosen}"), values)
-            for row in self._rows(FACTS.format(chosen=f"agent_run.id {chosen}"), values):
+            rows = self._rows(FACTS.format(chosen=f"agent_run.id {chosen}"), values)
+            calls = self._used(rows, f"agent_run_id {chosen}", values)
+            for row in rows:
                 run, covered_by = self._run(row, self._owner(month))
                 stated = Stated(run, month, after.get(row[0], NOTHING), before.get(row[0], NOTHING), covered_by)
                 self.amount += stated.amount
@@ -128,7 +132,7 @@ class StatedRuns:
 
     def _run(self, row: Any, ownership: Ownership) -> tuple[Run, str]:
         """What rows say of a run, and the subscription that pays for it."""
-        run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties = row
+        run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties, _ = row
         owner, name, _ = self.reader.names.get(home_id, NOWHERE)
         shown, file = self._workflow(workflow_ref, f"{owner}/{name}")
         facts = RunFacts(home_id, name, file, agent, team, properties, instant(began_us))
@@ -161,7 +165,12 @@ class StatedRuns:
             found.setdefault(run_id, {})[self._spot(book, repository_id, number)] = amount
         return found
 
-    def _used(self, statement: str, values: Mapping[str, Any]) -> dict[str, Calls]:
+    def _used(self, runs: Iterable[tuple[Any, ...]], chosen: str, values: Mapping[str, Any]) -> dict[str, Calls]:
+        models = {model for names in {row[-1] for row in runs} for model in json.loads(names)}
+        starts = self._tier_starts(models - self._models)
+        self._models |= models
+        self._starts |= set(starts)
+        statement = CALLS.format(chosen=chosen, prompt=_tier(self._starts), sums=SUMS)
         found: dict[str, Calls] = {}
         for row in self._rows(statement, values):
             found.setdefault(row[0], []).append((row[1:10], row[10:]))
@@ -172,7 +181,7 @@ class StatedRuns:
         return Raw(statement).run(self._session, values).fetchall()
 
 
-def _tier(starts: Sequence[int]) -> str:
+def _tier(starts: Collection[int]) -> str:
     """The number of prompt tokens that stands for a call's price tier, as SQL."""
     cases = " ".join(f"WHEN {PROMPT} > {int(start)} THEN {int(start) + 1}" for start in sorted(starts, reverse=True))
     return f"CASE {cases} ELSE 0 END" if cases else "0"
@@ -219,7 +228,7 @@ CALLS = """
 """
 FACTS = """
     SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.started_at_us,
-           job.workflow, job.workflow_ref, job.repository_properties
+           job.workflow, job.workflow_ref, job.repository_properties, agent_run.models
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
     WHERE agent_run.account_id = :account_id AND {chosen} ORDER BY agent_run.id
 """

@@ -71,7 +71,7 @@ class MonthExport:
         self.builder = Builder(Catalogue(world.prices, self._config), terms)
         self._until = covered.until
         self._runs = StatedRuns(
-            session, account_id, covered, self._config, self._owner, world.prices.tier_starts(), with_late
+            session, account_id, covered, self._config, self._owner, world.prices.tier_starts, with_late
         )  # fmt: skip
 
     def batches(self) -> Iterator[tuple[Metered, Metered]]:

@@ -5,6 +5,7 @@ two differ by less than a nano-dollar for each charge; that difference is a row 
 booked at other prices than those now in force gets an Adjustment that says so: no price is bent to fit.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import add
@@ -73,7 +74,7 @@ class Builder:
 
     @property
     def full(self) -> bool:
-        return len(self._priced) >= AT_ONCE or len(self._unpriced) >= AT_ONCE
+        return len(self._priced.count) >= AT_ONCE or len(self._unpriced.count) >= AT_ONCE
 
     def take(self) -> tuple[Metered, Metered]:
         """The rows so far, and those without a price; both begin anew."""
@@ -90,11 +91,11 @@ class Builder:
         for (lines, hour), amounts in merged.items():
             counts = lines.counts(amounts)
             if lines.priced:
-                sums.derived &= _derives(lines, counts, amounts)
+                sums.derived = sums.derived and _derives(lines, counts, amounts)
                 self._add_priced(lines, hour, counts, spread, sums)
             else:
                 self.unpriced_calls += amounts[0]
-                sums.derived &= not amounts[9]
+                sums.derived = sums.derived and not amounts[9]
                 _add(self._unpriced, lines, hour, counts, spread)
         if stated.before:
             whole, sums.booked_list = not stated.amount, sums.listed
@@ -115,24 +116,27 @@ class Builder:
             if deal[8] or not lines.priced:
                 sums.booked_list += amounts[10] * ATTO
             else:  # the list has no price: see Item.listed
-                counts = zip(lines.lines, lines.counts(amounts), strict=True)
-                sums.booked_list += sum(line.listed * count for line, count in counts)
+                sums.booked_list += lines.at_list(lines.counts(amounts))
             key = lines, deal[0] // 2
             held = merged.get(key)
             merged[key] = amounts if held is None else tuple(map(add, held, amounts))
         return merged, booked
 
     def _add_priced(self, lines: Lines, hour: int, counts: Sequence[int], spread: Spread, sums: _Sums) -> None:
-        rows, first = self._priced, len(self._priced)
+        rows, first = self._priced, len(self._priced.count)
         _add(rows, lines, hour, counts, spread)
-        prices = {line.item: line for line in lines.lines}
-        for place in range(first, len(rows)):
-            line, count = prices[rows.item[place]], rows.count[place]
-            contracted = line.contracted * count
-            sums.contracted += contracted
-            sums.listed += line.listed * count
-            if self.billing is not None:
-                part, invoice = self.billing.part((lines.provider, lines.model, hour // DAY_HOURS), contracted)
+        if spread.moves:  # what only moves comes to nothing but what parts of tokens leave
+            added = Counter[int]()
+            for place in range(first, len(rows.count)):
+                added[rows.item[place]] += rows.count[place]
+            counts = [added[item] for item in lines.items]
+        sums.contracted += lines.at_contracted(counts)
+        sums.listed += lines.at_list(counts)
+        if self.billing is not None:
+            prices = dict(zip(lines.items, lines.contracted, strict=True))
+            bucket = lines.provider, lines.model, hour // DAY_HOURS
+            for place in range(first, len(rows.count)):
+                part, invoice = self.billing.part(bucket, prices[rows.item[place]] * rows.count[place])
                 rows.billed.append(part)
                 rows.invoice.append(invoice)
 
@@ -184,16 +188,24 @@ class Builder:
 
 def _derives(lines: Lines, counts: Sequence[int], amounts: Sequence[int]) -> bool:
     """Whether what is booked is what the prices give, but for rounding: half a nano-dollar a charge."""
-    come_to = sum(line.contracted * count for line, count in zip(lines.lines, counts, strict=True))
-    most = amounts[0] * len(counts) * ATTO // 2 + sum(counts) * ATTO // 1_000_000
-    return abs(come_to - amounts[9] * ATTO) <= most
+    off = lines.at_contracted(counts) - amounts[9] * ATTO
+    return not off or abs(off) <= amounts[0] * len(counts) * ATTO // 2 + sum(counts) * ATTO // 1_000_000
 
 
 def _add(rows: Metered, lines: Lines, hour: int, counts: Sequence[int], spread: Spread) -> None:
     """Add a row for each line and place of which there is any."""
     first = spread.place_in(rows)
-    for line, count in zip(lines.lines, counts, strict=True):
-        if count:
-            for place, part in enumerate(spread.of(count), first):
-                if part:
-                    rows.add(place, line.item, hour, part)
+    if spread.whole:
+        before = len(rows.count)
+        for item, count in zip(lines.items, counts, strict=True):
+            if count:
+                rows.item.append(item)
+                rows.count.append(count)
+        added = len(rows.count) - before
+        rows.origin.extend([first] * added)
+        rows.hour.extend([hour] * added)
+        return
+    for item, count in zip(lines.items, counts, strict=True):
+        for place, part in enumerate(spread.of(count) if count else (), first):
+            if part:
+                rows.add(place, item, hour, part)

@@ -1,11 +1,13 @@
 """The items that used tokens become, priced by the list and agreements in force; each looked for once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from decimal import Decimal
+from operator import mul
+from typing import Any, NamedTuple
 
 from app.core import ai_credits
+from app.core.agreements import OwnPrice
 from app.core.config import Config
 from app.core.costing import WEB_SEARCH, agreed_for
 from app.core.focus.items import CREDITS_METER, METERS, ONE, Item, Meter, Variant, sku_of
@@ -61,10 +63,10 @@ class Circumstances(NamedTuple):
 
 
 HERE_AND_NOW = Circumstances()
+Agreed = tuple[OwnPrice | None, Decimal | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One charge of a deal: the place of its item in the catalogue, and what one count of it costs.
 
     Costs are in the eighteenth decimal of a dollar: products of a price and a quantity of nine each.
@@ -76,24 +78,37 @@ class Line:
     listed: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """What calls of one price become. `priced`: there is a price for them; else they have quantities alone."""
 
-    provider: str
-    model: str
-    lines: tuple[Line, ...]
-    priced: bool
-    in_credits: bool = False
-    reasoning_apart: bool = False
+    def __init__(
+        self,
+        provider: str,
+        model: str,
+        lines: Sequence[Line],
+        *,
+        priced: bool,
+        in_credits: bool = False,
+        reasoning_apart: bool = False,
+    ) -> None:
+        self.provider, self.model, self.priced = provider, model, priced
+        self.charges, self.items, self.contracted, self.listed = zip(*lines, strict=True)
+        self._in_credits, self._apart = in_credits, reasoning_apart
 
     def counts(self, used: Sequence[int]) -> list[int]:
         """How much of each line `used` is (the fields of Used)."""
-        if self.in_credits:
+        if self._in_credits:
             return [used[9] * ai_credits.CREDITS_PER_USD]
-        apart = used[7] if self.reasoning_apart else 0
+        apart = used[7] if self._apart else 0
         counts = (*used[1:6], used[6] - apart, apart, used[8], used[0])
-        return [counts[line.charge] for line in self.lines]
+        return [counts[charge] for charge in self.charges]
+
+    def at_contracted(self, counts: Sequence[int]) -> int:
+        """What counts of each line come to."""
+        return sum(map(mul, counts, self.contracted))
+
+    def at_list(self, counts: Sequence[int]) -> int:
+        return sum(map(mul, counts, self.listed))
 
 
 class Catalogue:
@@ -103,8 +118,9 @@ class Catalogue:
         self.items: list[Item] = []
         self._prices, self._config = prices, config
         self._places: dict[Item, int] = {}
-        self._known: dict[tuple[object, ...], Lines] = {}
-        self._same: dict[tuple[object, ...], Lines] = {}
+        self._known: dict[Circumstances, dict[tuple[Any, ...], Lines]] = {}
+        self._same: dict[tuple[Any, ...], Lines] = {}
+        self._first: dict[tuple[Any, ...], Lines] = {}
 
     def place(self, item: Item) -> int:
         """Where an item stands; it is added where it is new."""
@@ -114,26 +130,40 @@ class Catalogue:
             self.items.append(item)
         return found
 
-    def lines(self, deal: tuple[object, ...], circumstances: Circumstances = HERE_AND_NOW) -> Lines:
+    def lines(self, deal: tuple[Any, ...], circumstances: Circumstances = HERE_AND_NOW) -> Lines:
         """The lines of a deal (the fields of Deal); deals of the same prices have the very same ones."""
-        key = (deal, circumstances)
-        found = self._known.get(key)
+        known = self._known.get(circumstances)
+        if known is None:
+            known = self._known[circumstances] = {}
+        found = known.get(deal)
         if found is None:
-            made = self._made(Deal(*deal), circumstances)  # type: ignore[arg-type]
-            same = (made.provider, made.model, made.lines, made.priced, made.in_credits, made.reasoning_apart)
-            found = self._known[key] = self._same.setdefault(same, made)
+            found = known[deal] = self._found(Deal(*deal), circumstances)
         return found
 
-    def _made(self, deal: Deal, circumstances: Circumstances) -> Lines:
-        if deal.priced and deal.price_list == ai_credits.PRICE_LIST:
-            price = ONE // ai_credits.CREDITS_PER_USD
-            line = self._line(0, CREDITS_METER, deal, (price, price, True), 0, circumstances)
-            return Lines(deal.provider, deal.model, (line,), priced=True, in_credits=True)
+    def _found(self, deal: Deal, circumstances: Circumstances) -> Lines:
         at = datetime.fromtimestamp(deal.half_hour * HALF_HOUR_S, UTC)
         tokens = Tokens(input=deal.prompt)
         call = ModelCall(deal.provider, "", deal.model, at, tokens, deal.service_tier, deal.speed)
         listed = self._prices.unit_prices(deal.provider, deal.model, at, deal.service_tier, deal.speed)
-        contracted = self._contracted(call, listed) if deal.priced else None
+        agreed = agreed_for(self._prices, self._config, call)
+        # Prices are kept by the list and the configuration, so the same ones are the same objects.
+        key = (deal[1:], circumstances, id(listed), id(agreed[0]), agreed[1])
+        if key not in self._same:
+            self._same[key] = self._made(deal, circumstances, call, listed, agreed)
+        return self._unlike(self._same[key])
+
+    def _unlike(self, made: Lines) -> Lines:
+        """The first lines with these items: price tiers that a model does not have make no difference."""
+        return self._first.setdefault((made.items, made.priced), made)
+
+    def _made(
+        self, deal: Deal, circumstances: Circumstances, call: ModelCall, listed: UnitPrices | None, agreed: Agreed
+    ) -> Lines:
+        if deal.priced and deal.price_list == ai_credits.PRICE_LIST:
+            price = ONE // ai_credits.CREDITS_PER_USD
+            line = self._line(0, CREDITS_METER, deal, (price, price, True), 0, circumstances)
+            return Lines(deal.provider, deal.model, [line], priced=True, in_credits=True)
+        contracted = self._contracted(call, listed, agreed) if deal.priced else None
         if contracted is None:
             return Lines(deal.provider, deal.model, self._unpriced(deal, circumstances), priced=False)
         apart, own = contracted
@@ -146,11 +176,13 @@ class Catalogue:
             meter = METERS[kind]
             prices = (_price(own[charge], meter), _price(rates[charge], meter), listed is not None)
             lines.append(self._line(charge, meter, deal, prices, above, circumstances))
-        return Lines(deal.provider, deal.model, tuple(lines), priced=True, reasoning_apart=apart)
+        return Lines(deal.provider, deal.model, lines, priced=True, reasoning_apart=apart)
 
-    def _contracted(self, call: ModelCall, listed: UnitPrices | None) -> tuple[bool, tuple[Rate, ...]] | None:
+    def _contracted(
+        self, call: ModelCall, listed: UnitPrices | None, agreed: Agreed
+    ) -> tuple[bool, tuple[Rate, ...]] | None:
         """Whether reasoning is priced apart, and the rates agreed for a call; None without a price."""
-        own, share = agreed_for(self._prices, self._config, call)
+        own, share = agreed
         less = listed.less(share) if listed is not None and share else listed
         if own is None:
             return None if less is None else (less.reasoning_apart, less.rates(call.tokens.prompt))
@@ -162,11 +194,9 @@ class Catalogue:
             rates[REASONING] = rates[OUTPUT]
         return apart, tuple(rates)
 
-    def _unpriced(self, deal: Deal, circumstances: Circumstances) -> tuple[Line, ...]:
+    def _unpriced(self, deal: Deal, circumstances: Circumstances) -> list[Line]:
         charges = (each for each in range(len(CHARGES)) if each not in (REASONING, REQUEST))
-        return tuple(
-            self._line(charge, METERS[CHARGES[charge]], deal, (0, 0, False), 0, circumstances) for charge in charges
-        )
+        return [self._line(each, METERS[CHARGES[each]], deal, (0, 0, False), 0, circumstances) for each in charges]
 
     def _line(
         self, charge: int, meter: Meter, deal: Deal, prices: tuple[int, int, bool], above: int, why: Circumstances

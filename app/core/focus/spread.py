@@ -56,6 +56,8 @@ class Spread:
             for receiver in (receivers or (None,))
         ]  # fmt: skip
 
+        self.moves = bool(stated.before)
+        self.whole = len(self.origins) == 1 and not self.moves  # no count is divided
         self._placed: tuple[Metered, int] | None = None
 
     def place_in(self, rows: Metered) -> int:
@@ -67,7 +69,7 @@ class Spread:
 
     def of(self, count: int) -> Sequence[int]:
         """The part of each origin; parts of what only moved sum to zero."""
-        if len(self.origins) == 1 and not self._before:
+        if self.whole:
             return (count,)
         parts = [0] * self._spots
         for sign, weights in ((1, self._after), (-1, self._before)):
