@@ -3,24 +3,28 @@
 import argparse
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session
 
 from app.commands.asked import month_of
+from app.core.focus.builder import Builder
 from app.core.focus.columns import Column, Version, columns_of
 from app.core.focus.description import (
     BILLING_PERIOD,
     INVOICE_DETAIL,
     WARNING,
+    InvoiceLine,
+    State,
     billing_period_rows,
     description,
     invoice_detail_rows,
 )
 from app.core.focus.pulls import COLUMNS as PULLS
-from app.core.focus.rows import Basis
+from app.core.focus.pulls import PullLine
+from app.core.focus.rows import Basis, Metered, Told
 from app.core.focus.view import View, ViewError
 from app.core.month import Month
 from app.core.report.escape import plain as plain_text
@@ -97,7 +101,19 @@ def folder_of(view: View) -> str:
     return "-".join(words)
 
 
-def write(source: MonthExport, view: View, delivery: Delivery) -> Mapping[str, Sequence[Column]]:
+class Source(Protocol):
+    """What files are written from: `told` and `state` are asked for when all batches were taken."""
+
+    builder: Builder
+
+    def batches(self) -> Iterator[tuple[Metered, Metered]]: ...
+    def told(self) -> list[Told]: ...
+    def pulls(self) -> list[PullLine]: ...
+    def state(self) -> State: ...
+    def invoice_lines(self) -> Sequence[InvoiceLine]: ...
+
+
+def write(source: Source, view: View, delivery: Delivery) -> Mapping[str, Sequence[Column]]:
     """Write every dataset of the month; their columns by name."""
     items = source.builder.catalogue.items
     invoices = source.builder.billing.invoices if source.builder.billing else []

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
@@ -21,6 +20,7 @@ PART = ".part"
 DESCRIPTION = "metadata.json"
 COMPRESSION = "zstd"
 ROWS_A_GROUP = 131_072
+END = b"\n"
 
 
 class Format(StrEnum):
@@ -98,29 +98,41 @@ class _Csv:
     """Numbers have a point and no needless zeros, times end in Z, and what is null is an empty cell."""
 
     def __init__(self, sink: Any, schema: Any) -> None:
-        self._schema = pa.schema([(each.name, pa.string()) for each in schema])
-        options = pcsv.WriteOptions(quoting_style="needed", quoting_header="none")
-        self._writer = pcsv.CSVWriter(sink, self._schema, write_options=options)
+        self._sink = sink
+        sink.write(",".join(each.name for each in schema).encode() + END)
 
     def write(self, batch: Any) -> None:
-        self._writer.write_batch(pa.RecordBatch.from_arrays([_text(each) for each in batch.columns], self._schema))
+        *cells, last = (pc.fill_null(_text(each), "") for each in batch.columns)
+        last = pc.binary_join_element_wise(last, END.decode(), "")
+        lines = pc.binary_join_element_wise(*cells, last, ",")
+        # The bytes of all lines, one behind the other.
+        self._sink.write(lines.buffers()[2])
 
     def close(self) -> None:
-        self._writer.close()
+        """There is nothing behind the last row."""
 
 
 def _text(array: Any) -> Any:
+    """A column as cells of CSV."""
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, _quoted(array.dictionary)).cast(pa.string())
     if pa.types.is_timestamp(array.type):
         return pc.strftime(array.cast(pa.timestamp("s", tz="UTC")), format=TIME_FORMAT)
     if not pa.types.is_decimal(array.type):
-        return array.cast(pa.string())
-    # As long as the type has decimals Arrow writes them all; an exponent only below 1e-6 of zero.
+        return _quoted(array.cast(pa.string()))
     trimmed = pc.utf8_rtrim(_plain(array), characters="0")
     return pc.if_else(pc.ends_with(trimmed, pattern="."), pc.binary_join_element_wise(trimmed, "0", ""), trimmed)
 
 
+def _quoted(texts: Any) -> Any:
+    """Texts with quotes around those that need them."""
+    doubled = pc.replace_substring(texts, pattern='"', replacement='""')
+    needed = pc.match_substring_regex(texts, pattern='[",\r\n]')
+    return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
+
+
 def _plain(array: Any) -> Any:
-    """Decimals as text with all their places."""
+    """Decimals as text with all their places: Arrow writes an exponent where there are many zeros."""
     text = array.cast(pa.string())
     if not pc.any(pc.match_substring(text, pattern="E")).as_py():
         return text
@@ -143,7 +155,7 @@ class Delivery:
         file = f"{name}.{self.kind.value}"
         with self.system.open(f"{self.folder}/{file}{PART}", "wb") as raw:
             sink = _Hashed(raw)
-            writer: Writer = (_Csv if self.kind is Format.CSV else _Parquet)(_python_file(sink), schema)
+            writer: Writer = _Csv(sink, schema) if self.kind is Format.CSV else _Parquet(_python_file(sink), schema)
             dataset = Dataset(writer, self._pool)
             try:
                 yield dataset

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from app.core.chargeback.ownership import Ownership
 from app.core.chargeback.periods import PeriodState
+from app.core.chargeback.terms import Method
 from app.core.focus.billing import Bucket, BucketKey
 from app.core.focus.builder import Builder, Terms
 from app.core.focus.catalogue import Catalogue
@@ -139,7 +140,7 @@ class MonthExport:
         for row in newest_statements(self._session, self.account_id, self.month):
             statement = document_of(row)
             for each in statement.shared:
-                methods[each.pool] = each.method
+                methods[each.pool] = Method.EVEN.value if each.fell_back else each.method
                 weights.setdefault(each.pool, {})[statement.cost_center] = each.weight
         return {pool: Allocation(methods[pool], dict(sorted(own.items()))) for pool, own in weights.items()}
 

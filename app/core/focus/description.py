@@ -9,6 +9,7 @@ from app.core.focus.columns import COST_SCALE, OWN, SCALE, Column, Kind, Version
 from app.core.focus.origins import TAG_PREFIX
 from app.core.focus.rows import Basis, time_text
 from app.core.focus.view import View
+from app.core.money import NanoUsd
 
 GENERATOR = "Mergemeter"
 NUMBER_DIGITS = 38
@@ -69,7 +70,7 @@ class InvoiceLine:
     detail_id: str
     description: str
     category: str
-    amount: int  # nano-USD
+    amount: NanoUsd
     imported_at: datetime
     terms: str = "As invoiced"
 

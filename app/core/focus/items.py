@@ -102,7 +102,7 @@ class Item:
     @cached_property
     def key(self) -> str:
         """Tells its rows of one origin and one hour from those of every other item."""
-        return f"{self.price_id}@{self.list_price}/{self.contracted_price}" + "+correction" * self.correction
+        return f"{self.price_id}@{self.list_price}/{self.contracted_price}/{self.price_list}" + "+" * self.correction
 
     @property
     def emitted_price(self) -> int:

@@ -11,6 +11,8 @@ from app.core.money import NanoUsd, share
 TAG_PREFIX = "gh/"
 RUN_TYPE = "AI Coding Agent Run"
 RATIO_DIGITS = 12
+# What the weights of a method are: nano-dollars of direct cost, a cost center each, given shares.
+WEIGHED_BY = {"proportional": ("USD", 9), "even": ("Cost Centers", 0)}
 
 
 class Run(NamedTuple):
@@ -46,14 +48,17 @@ class Allocation:
         parts = share(NanoUsd(10**RATIO_DIGITS), list(self.weights.values()))
         weights = self.weights if any(self.weights.values()) else dict.fromkeys(self.weights, 1)
         return [
-            Receiver(self.method, name, _ratio(part), weight)
+            Receiver(self.method, name, decimal_text(part, RATIO_DIGITS), weight)
             for (name, weight), part in zip(weights.items(), parts, strict=True)
         ]
 
 
-def _ratio(part: int) -> str:
-    whole, rest = divmod(part, 10**RATIO_DIGITS)
-    return f"{whole}.{rest:0{RATIO_DIGITS}}".rstrip("0").rstrip(".")
+def decimal_text(units: int, digits: int) -> str:
+    """So many units of the last of some decimals, as a decimal without needless zeros."""
+    if not digits:
+        return str(units)
+    whole, rest = divmod(units, 10**digits)
+    return f"{whole}.{rest:0{digits}}".rstrip("0").rstrip(".")
 
 
 class Origin(NamedTuple):
@@ -106,7 +111,10 @@ def _name(origin: Origin) -> str | None:
 def _method_details(origin: Origin) -> str | None:
     if origin.receiver is None:
         return None
-    return f'{{"Elements":[{{"AllocatedRatio":{origin.receiver.ratio}}}]}}'
+    method, _, ratio, weight = origin.receiver
+    unit, digits = WEIGHED_BY.get(method, ("Shares", 0))
+    quantity = decimal_text(weight, digits)
+    return f'{{"Elements":[{{"AllocatedRatio":{ratio},"UsageQuantity":{quantity},"UsageUnit":"{unit}"}}]}}'
 
 
 def _allocated_tags(origin: Origin) -> str | None:
