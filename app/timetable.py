@@ -2,32 +2,50 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import (
+    CommentEvent,
+    Event,
+    InstallationEvent,
+    PropertyEvent,
+    PullEvent,
+    RepositoryEvent,
+    RerequestEvent,
+)
 from app.core.month import Month
 from app.settings import Settings
-from app.store.accounts import active_accounts
+from app.store.accounts import active_accounts, installation_of
+from app.store.properties import properties_job
 from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.rollups import waiting_accounts
 from app.store.schedule import Entry
+from app.store.statement_issues import daily_jobs
 from app.store.surveys import survey_job, unsurveyed
+from app.store.vendor_readings import vendor_job
 from app.stories import (
     allocate,
     attribute,
+    close_period,
     cloud_agents,
     conclude,
+    decide_statement,
     enroll,
     history,
+    post_statement,
     publish,
+    read_properties,
+    read_vendors,
     record,
     redeliver,
     roll_up,
     summarize,
     survey,
+    watch_statement,
 )
 from app.worker import Story, deliver, throw_away
 from app.world import World
@@ -48,7 +66,8 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     InstallationEvent: enroll.on_installation,
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
-    CommentEvent: attribute.on_comment,
+    CommentEvent: lambda event, world: (attribute if event.on_pull else decide_statement).on_comment(event, world),
+    PropertyEvent: read_properties.on_properties,
 }
 
 
@@ -64,12 +83,17 @@ def stories() -> Mapping[str, Story]:
         "expect": record.expect,
         "ended": conclude.conclude,
         "summary": summarize.summarize,
+        "close": close_period.close_by_clock,
+        "statement": post_statement.post_statement,
+        "statement-days": watch_statement.watch,
         "survey": survey.survey,
         "pulls": history.pulls_of(allocate.linked),
         "sweep": history.sweep,
         "deliveries": redeliver.deliveries,
         "agent-tasks": cloud_agents.read_sessions,
+        "vendor": read_vendors.read_vendor,
         "rollup": roll_up.roll_up,
+        "properties": read_properties.read_properties,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -81,7 +105,9 @@ def entries(settings: Settings) -> list[Entry]:
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
-    token for it, the sessions of cloud agents are read hourly.
+    token for it, the sessions of cloud agents are read hourly; where there is a key, vendors' reports are nightly.
+    Statements that wait for an answer are looked at daily, custom properties are read every night, and a month closes
+    on the day that the configuration says.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -113,20 +139,39 @@ def entries(settings: Settings) -> list[Entry]:
 
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
+        Entry("close", hour, timedelta(0), _closes),
+        Entry("statements", day, timedelta(hours=6), _statements),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
+        Entry("properties", day, timedelta(hours=2), _properties),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
+        Entry("vendor", day, timedelta(hours=4), partial(_vendors, settings)),
         Entry("deliveries", timedelta(minutes=15), timedelta(minutes=5), _deliveries),
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
 
 
+def _closes(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        if (month := close_period.due_month(session, account, slot)) is not None:
+            yield NewJob(account, f"{account}/close{BEHIND}", "close", f"close/{account}", {"month": str(month)}, slot)
+
+
+def _statements(session: Session, slot: datetime) -> Iterable[NewJob]:
+    return daily_jobs(session, active_accounts(session), slot)
+
+
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in active_accounts(session):
         yield NewJob(account, behind(account), "sweep", "sweep", {}, slot + _spread(account, SWEEP_SPREAD_S))
+
+
+def _properties(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        yield properties_job(account, slot + _spread(account, REFRESH_SPREAD_S))
 
 
 def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
@@ -136,6 +181,14 @@ def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
 def _rollups(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in waiting_accounts(session, slot, Month.of(slot).next):
         yield NewJob(account, f"{account}/rollup{BEHIND}", "rollup", f"rollup/{account}", {}, slot)
+
+
+def _vendors(settings: Settings, session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session) if settings.vendor_keys else ():
+        installation = installation_of(session, account)
+        login = installation.account_login.lower() if installation else ""
+        due = slot + _spread(account, REFRESH_SPREAD_S)
+        yield from (vendor_job(account, vendor, due) for whose, vendor, _ in settings.vendor_keys if whose == login)
 
 
 def _surveys(session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -53,6 +53,7 @@ PARTS: dict[str, Part] = {
     "act": Part(lambda: (ROOT / ".venv" / "bin" / "act").exists() or _program("act")(), "run `make setup`"),
     "FOCUS validator": Part((VALIDATOR / "bin" / "focus-validator").exists, "run `make validator` (needs Python 3.12)"),
     "webhook examples": Part((NPM / "@octokit/webhooks-examples").is_dir, "run `make slice`"),
+    "Mermaid": Part((NPM / "@mermaid-js" / "tiny").is_dir, "run `make slice`"),
     "GitHub's OpenAPI description": Part((NPM / "@octokit/openapi").is_dir, "run `make slice`"),
 }
 

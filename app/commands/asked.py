@@ -1,6 +1,7 @@
-"""What a command line names: accounts, a month, a first day. Prints the sentence where there is no such thing."""
+"""What a command line names: accounts, a month, a day, who asks. Prints the sentence where there is no such thing."""
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from app.store.accounts import active_accounts, installation_of
 from app.world import World
 
 NO_ACCOUNT = "There is no such account on which the App is installed and active."
+SEVERAL_ACCOUNTS = "The App is installed on several accounts: name one with --account."
 
 
 def for_accounts(
@@ -26,6 +28,18 @@ def for_accounts(
             return run(world, accounts)
     print(NO_ACCOUNT, file=sys.stderr)
     return 1
+
+
+def for_one_account(settings: Settings, options: argparse.Namespace, run: Callable[[World, int], int]) -> int:
+    """Run for the account that is named, or the only one."""
+
+    def only(world: World, accounts: list[int]) -> int:
+        if len(accounts) > 1:
+            print(SEVERAL_ACCOUNTS, file=sys.stderr)
+            return 2
+        return run(world, accounts[0])
+
+    return for_accounts(settings, options, only)
 
 
 def accounts_of(world: World, named: str | None) -> list[int]:
@@ -54,3 +68,11 @@ def first_day(text: str) -> datetime | None:
     except ValueError:
         print(f"{text!r} is not a day: write it as 2026-10-01", file=sys.stderr)
         return None
+
+
+def user() -> str:
+    """The user of this machine; "" for one without a name, as containers have them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,11 +1,10 @@
 """`attribute`, `detach` and `links` on the command line: what was typed in, sentences out. The story does the rest."""
 
 import argparse
-import getpass
 import re
 import sys
 
-from app.commands.asked import accounts_of
+from app.commands.asked import accounts_of, user
 from app.commands.lines import one_line
 from app.commands.opening import opened
 from app.core.commands import LONGEST_REASON, Target, UnreadableCommandError, target
@@ -53,7 +52,7 @@ def _account_of(world: World, accounts: list[int], wanted: Target) -> int | None
 def _decide(
     world: World, account_id: int, wanted: Target, pull: tuple[str, str, int] | None, options: argparse.Namespace
 ) -> int:
-    reason, by = one_line(options.because).strip(), one_line(options.by or _user()).strip()
+    reason, by = one_line(options.because).strip(), one_line(options.by or user()).strip()
     if not reason or not by or len(reason) > LONGEST_REASON:
         print(f"A decision needs --by, and a reason of at most {LONGEST_REASON} characters.", file=sys.stderr)
         return 2
@@ -79,10 +78,3 @@ def _links(world: World, account_id: int, wanted: Target) -> int:
         if not rows:
             print("  nobody decided anything")
     return 0
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return ""

@@ -87,9 +87,20 @@ class CommentEvent:
     comment_id: int
     body: str
     by_person: bool
+    user_id: int = 0  # whoever wrote it; 0 for an account that is gone
 
 
-Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent
+@dataclass(frozen=True, slots=True)
+class PropertyEvent:
+    """`custom_property_values`: a repository's custom properties have other values."""
+
+    account_id: AccountId
+    installation_id: int
+    action: str
+    repository: RepositoryFact
+
+
+Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent | PropertyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +171,20 @@ class _Envelope(BaseModel):
         return owner.id
 
 
+class _Author(BaseModel):
+    id: Id | None = None
+    type: Text = ""
+
+
 class _Issue(BaseModel):
     number: Id
     pull_request: dict[str, Any] | None = None
+    user: _Author | None = None
 
-
-class _Author(BaseModel):
-    type: Text = ""
+    @property
+    def may_be_ours(self) -> bool:
+        """A pull, or an issue that an App wrote: a statement's, perhaps."""
+        return self.pull_request is not None or (self.user is not None and self.user.type == "Bot")
 
 
 class _Comment(BaseModel):
@@ -190,9 +208,9 @@ class _Routing(_Envelope):
         """Whether there is anything to do. A comment without a command is nobody's business here: it is not kept."""
         if name != "issue_comment":
             return True
-        on_pull = self.issue is not None and self.issue.pull_request is not None
+        here = self.issue is not None and self.issue.may_be_ours
         said = self.comment.body if self.comment is not None and self.comment.by_person else None
-        return on_pull and may_hold_command(said or "")
+        return here and may_hold_command(said or "")
 
 
 class _Head(BaseModel):
@@ -310,6 +328,12 @@ def _repository(payload: bytes) -> RepositoryEvent:
     return RepositoryEvent(account_id, body.installation.id, body.action, body.repository.fact())
 
 
+def _properties(payload: bytes) -> PropertyEvent:
+    body = _read(_RepositoryBody, payload)
+    account_id = AccountId(body.account_id(body.repository.owner))
+    return PropertyEvent(account_id, body.installation.id, body.action, body.repository.fact())
+
+
 def _check_run(payload: bytes) -> RerequestEvent | None:
     body = _read(_CheckRunBody, payload)
     if body.action != "rerequested":
@@ -338,6 +362,7 @@ def _issue_comment(payload: bytes) -> CommentEvent:
         body.comment.id,
         body.comment.body or "",
         body.comment.by_person,
+        (body.comment.user.id or 0) if body.comment.user is not None else 0,
     )
 
 
@@ -357,4 +382,5 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "repository": _repository,
     "check_run": _check_run,
     "issue_comment": _issue_comment,
+    "custom_property_values": _properties,
 }

@@ -135,6 +135,11 @@ class PriceList:
         prices = (prices for found in listed if found for prices in _every_price(found.model))
         return {tier.start for each in prices for price in vars(each).values() for tier in getattr(price, "tiers", ())}
 
+    def model_id(self, provider: str, model: str) -> str:
+        """The list's id of a model: "claude-sonnet-4-5" for a dated name of it. "" where the list knows none."""
+        listed = self._known((provider, model, "standard", "standard"))
+        return "" if listed is None else listed.model.id
+
     def price(self, call: ModelCall, discount: Decimal = NO_DISCOUNT) -> Priced:
         """Price one model call at its own time; UNPRICED where the list has no price."""
         prices = self.unit_prices(call.provider, call.model, call.at, call.service_tier, call.speed, discount)

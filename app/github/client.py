@@ -3,7 +3,9 @@
 Every method may raise Later, Refused and GitHubFailed.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import quote
 
 from app.core.facts import (
     CommentFact,
@@ -22,11 +24,12 @@ from app.github import read
 from app.github.checks import put_check
 from app.github.comments import put_comment
 from app.github.connection import Connection, Place
-from app.github.issues import put_issue
+from app.github.issues import assign, put_issue, set_open
 from app.github.put import Authorship, Put
 
 MOST_COMMITS = 250  # GitHub lists no more of a pull
 MOST_FILES = 300
+MOST_REPOSITORIES = 100_000
 MOST_JOBS = 1000  # of one attempt; a matrix has at most 256
 MOST_COUNTED = 1000  # GitHub finds no more workflow runs in one search
 
@@ -47,6 +50,18 @@ class GitHubClient:
     def read_repository(self, owner: str, name: str) -> RepositoryFact | None:
         body = self._connection.find(self._at(owner, name).path())
         return None if body is None else read.repository(body)
+
+    def read_property_values(self, organisation: str, name: str) -> dict[int, str]:
+        """A custom property's value in each repository of an organisation, by its id; "" for none."""
+        path = f"/orgs/{quote(organisation, safe='')}/properties/values"
+        pages = self._connection.pages(path, most=MOST_REPOSITORIES)
+        return {body["repository_id"]: read.property_value(body, name) for body in pages}
+
+    def read_property_editors(self, organisation: str, name: str) -> str | None:
+        """Who may edit a custom property's values: "org_actors", "org_and_repo_actors"; None: there is no such one."""
+        path = f"/orgs/{quote(organisation, safe='')}/properties/schema/{quote(name, safe='')}"
+        body = self._connection.find(path)
+        return None if body is None else body.get("values_editable_by") or "org_actors"
 
     def read_pull(self, owner: str, name: str, number: int) -> PullFact | None:
         """The pull as it stands now; merged when it has a merge time, whatever else it claims."""
@@ -172,6 +187,14 @@ class GitHubClient:
         """Make our issue say `title` and `body`. See issues.py."""
         where = self._at(owner, name)
         return put_issue(where, self._authorship, title, body, marker, known_id, label, anew=anew)
+
+    def set_issue_open(self, owner: str, name: str, number: int, is_open: bool) -> None:
+        """Close our issue, or open it again. See issues.py."""
+        set_open(self._at(owner, name), number, is_open)
+
+    def assign(self, owner: str, name: str, number: int, logins: Sequence[str]) -> list[str]:
+        """Assign our issue to those of the people who can be; who they are. See issues.py."""
+        return assign(self._at(owner, name), number, logins)
 
     def _at(self, owner: str, name: str) -> Place:
         return Place(self._connection, owner, name)

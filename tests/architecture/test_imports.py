@@ -1,4 +1,4 @@
-"""Dependencies point one way: __main__ → web, worker → stories → github, store, oidc, otlp → core."""
+"""Dependencies point one way: __main__ → web, worker → stories → github, vendors, store, oidc, otlp → core."""
 
 import ast
 import re
@@ -20,10 +20,11 @@ ALLOWED = {
     "store": {"store", "core"},
     "github": {"github", "core"},
     "oidc": {"oidc", "core"},
+    "vendors": {"vendors", "core"},
     "otlp": {"otlp", "core"},
     "settings": {"core"},
     "world": {"settings", "store", "github", "oidc", "core"},
-    "stories": {"github", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
+    "stories": {"github", "vendors", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
     "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},

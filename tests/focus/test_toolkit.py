@@ -1,4 +1,4 @@
-"""FOCUS 1.4, for which there is no official validator yet: the lint of focus-data-toolkit, and its look across files."""
+"""FOCUS 1.4, for which there is no official validator yet: the lint of focus-data-toolkit."""
 
 from pathlib import Path
 

@@ -49,7 +49,7 @@ class Billing:
         so_far = self._given.setdefault(key, _Given())
         so_far.seen += contracted
         whole = bucket.contracted * ATTO
-        due = bucket.billed * so_far.seen // whole if whole else 0
+        due = (2 * bucket.billed * so_far.seen + whole) // (2 * whole) if whole > 0 else 0
         part, so_far.given = due - so_far.given, due
         return part, self._places[bucket.invoice]
 
@@ -76,4 +76,6 @@ def _rest(key: BucketKey, bucket: Bucket, left: int) -> Told:
     origin = Origin(Run("", "", 0, ""), Book.USAGE)
     record = f"invoice/{provider}/{model}/{day}"
     end = start + timedelta(days=1)
-    return Told(record, item, origin, start, end, billed=left * ATTO, invoice=bucket.invoice)
+    # Of the invoice, but of no line of it: a line of usage has no adjustments.
+    invoice = Invoice(bucket.invoice.invoice_id)
+    return Told(record, item, origin, start, end, billed=left * ATTO, invoice=invoice)
