@@ -5,12 +5,13 @@ In ranges of agent runs, as their statements are read; sums are the database's w
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.core.chargeback.ownership import Ownership, RunFacts
+from app.core.chargeback.ownership import Owners, RunFacts
 from app.core.chargeback.periods import Coverage
 from app.core.config import Config
 from app.core.focus.origins import Run
@@ -21,13 +22,23 @@ from app.core.workflow_lines import own_workflow, workflow_file
 from app.store.keys import instant, us
 from app.store.pull_fates import NOWHERE
 from app.store.raw import Raw
-from app.store.stated import EVER, IDS, BooksBrokenError, Range, Reader, earliest_key
+from app.store.stated import EVER, TEXTS, BooksBrokenError, Reader
 
-RUNS_AT_ONCE = 5_000
+RUNS_AT_ONCE = 10_000
+LAST_KEY = "g"  # keys are hexadecimal
+# A key is made when a record comes. Calls that are dated further ahead than this are refused.
+AHEAD = timedelta(days=2)
 NOWHERE_YET: Holding = {Spot(Book.UNATTRIBUTED): 0}
 
 Calls = list[tuple[tuple[Any, ...], tuple[int, ...]]]  # fields of Deal, and of Used
 Stating = tuple[Stated, Calls]
+
+
+class Range(NamedTuple):
+    """Agent runs whose ids are behind `after`, up to `last`."""
+
+    after: str
+    last: str
 
 
 class StatedRuns:
@@ -42,14 +53,14 @@ class StatedRuns:
         account_id: int,
         covered: Coverage,
         config: Config,
-        owner: Callable[[Month], Ownership],
+        owners: Owners,
         tier_starts: Callable[[Collection[str]], Collection[int]],
         with_late: bool,
     ) -> None:
         self.reader = Reader(session, account_id, covered)
         self._session, self._connection = session, session.connection()
         self._account_id, self._covered = account_id, covered
-        self._config, self._owner = config, owner
+        self._config, self._owners = config, owners
         self._tier_starts = tier_starts
         self._until = EVER if covered.until is None else covered.until
         self._with_late = with_late
@@ -61,33 +72,35 @@ class StatedRuns:
     def __iter__(self) -> Iterator[Stating]:
         """Raises BooksBrokenError at the end where something of the ledger was nobody's."""
         self.amount = 0
-        amount = self._total()
-        start = earliest_key(self._covered.month)
-        for month in self.reader.late_months() if self._with_late else ():
+        amount = self.reader.booked() + (self.reader.booked_late() if self._with_late else 0)
+        start = f"{us(self._covered.month.start - AHEAD) // 1000:012x}"
+        for month in self._late_months() if self._with_late else ():
             yield from self._late(month)
-        for each in self.reader.ranges(start):
+        for each in self._ranges(start):
             yield from self._own(each)
         if amount != self.amount:  # a clock was wrong: the keys of some are older than the month
-            for each in self._up_to(start):
+            for each in self._ranges("", start):
                 yield from self._own(each)
         if amount != self.amount:
             raise BooksBrokenError(
-                f"the ledger entries of {self._covered.month} sum to {amount} nano-USD, but those of the agent runs"
-                f" that they name to {self.amount}"
+                f"the books have {amount} nano-USD of {self._covered.month}, but the entries of its agent runs sum to"
+                f" {self.amount}"
             )
 
-    def _total(self) -> int:
-        month, until = int(self._covered.month), self._until
-        values = {"account_id": self._account_id, "month": month, "until": until, "after": self._covered.after}
-        statements = (TOTAL, TOTAL_LATE) if self._with_late else (TOTAL,)
-        return sum(int(self._connection.execute(each, values).scalar() or 0) for each in statements)
-
-    def _up_to(self, start: str) -> Iterator[Range]:
-        for each in self.reader.ranges():
-            if each.last >= start:
-                yield Range(each.after, start)
+    def _ranges(self, after: str, end: str = LAST_KEY) -> Iterator[Range]:
+        """All agent runs behind an id and up to another, parted."""
+        while True:
+            values = {"account_id": self._account_id, "after": after, "end": end, "most": RUNS_AT_ONCE - 1}
+            last = self._connection.execute(BOUND, values).scalar() or self._connection.execute(LAST, values).scalar()
+            if last is None:
                 return
-            yield each
+            yield Range(after, last)
+            after = last
+
+    def _late_months(self) -> list[Month]:
+        values = {"account_id": self._account_id, "after": self._covered.after, "until": self._until}
+        months = self._connection.execute(LATE_MONTHS, {**values, "month": int(self._covered.month)}).scalars()
+        return [Month.from_int(month) for month in months]
 
     def _own(self, each: Range) -> Iterator[Stating]:
         month = self._covered.month
@@ -106,7 +119,7 @@ class StatedRuns:
         for row in rows:
             after, used = held.get(row[0], NOTHING), calls.get(row[0], [])
             if after or used:
-                run, covered_by = self._run(row, self._owner(month))
+                run, covered_by = self._run(row)
                 self.amount += sum(after.values())
                 yield Stated(run, month, after or self._tied(run), NOTHING, covered_by), used
 
@@ -115,7 +128,7 @@ class StatedRuns:
         covered = {"account_id": self._account_id, "after": self._covered.after, "until": self._until}
         bounds = {**covered, "month": int(month), "start_us": us(month.start), "end_us": us(month.end)}
         ids = self._connection.execute(LATE_RUNS, bounds).scalars().all()
-        chosen = f"IN ({IDS[self._connection.dialect.name]})"
+        chosen = f"IN ({TEXTS[self._connection.dialect.name]})"
         for done in range(0, len(ids), RUNS_AT_ONCE):
             values = {**bounds, "ids": json.dumps(ids[done : done + RUNS_AT_ONCE])}
             after = self._holdings(HELD.format(chosen=f"agent_run_id {chosen}"), values, month)
@@ -125,19 +138,18 @@ class StatedRuns:
             rows = self._rows(FACTS.format(chosen=f"agent_run.id {chosen}"), values)
             calls = self._used(rows, f"agent_run_id {chosen}", values)
             for row in rows:
-                run, covered_by = self._run(row, self._owner(month))
+                run, covered_by = self._run(row)
                 stated = Stated(run, month, after.get(row[0], NOTHING), before.get(row[0], NOTHING), covered_by)
                 self.amount += stated.amount
                 yield stated, calls.get(row[0], [])
 
-    def _run(self, row: Any, ownership: Ownership) -> tuple[Run, str]:
+    def _run(self, row: Any) -> tuple[Run, str]:
         """What rows say of a run, and the subscription that pays for it."""
         run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties, _ = row
         owner, name, _ = self.reader.names.get(home_id, NOWHERE)
-        shown, file = self._workflow(workflow_ref, f"{owner}/{name}")
-        facts = RunFacts(home_id, name, file, agent, team, properties, instant(began_us))
-        payer = ownership.owner_of(facts)
         repository = f"{owner}/{name}" if name else ""
+        shown, file = self._workflow(workflow_ref, repository)
+        payer = self._owners.owner_of(RunFacts(home_id, name, file, agent, team, properties, instant(began_us)))
         tag = team if self._config.names_a_team(team, name) else ""
         return Run(run_id, agent, home_id, repository, shown or workflow, tag, payer.cost_center), payer.covered_by
 
@@ -194,14 +206,14 @@ RUN_PROMPT = (
 )
 IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
 RUN_IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
-TOTAL = text("""
-    SELECT SUM(amount_nano_usd) FROM ledger_entry
-    WHERE account_id = :account_id AND month = :month AND id <= :until AND book <> 'usage'
-        AND repository_id IN (SELECT DISTINCT repository_id FROM balance WHERE account_id = :account_id)
+BOUND = text("""
+    SELECT id FROM agent_run WHERE account_id = :account_id AND id > :after AND id <= :end
+    ORDER BY id LIMIT 1 OFFSET :most
 """)
-TOTAL_LATE = text("""
-    SELECT SUM(amount_nano_usd) FROM ledger_entry
-    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month AND book <> 'usage'
+LAST = text("SELECT MAX(id) FROM agent_run WHERE account_id = :account_id AND id > :after AND id <= :end")
+LATE_MONTHS = text("""
+    SELECT DISTINCT month FROM ledger_entry
+    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month ORDER BY month
 """)
 HELD = """
     SELECT agent_run_id, book, repository_id, number, CAST(SUM(amount_nano_usd) AS bigint) FROM ledger_entry

@@ -1,19 +1,19 @@
 """Pulls of a month's cost per merged PR, with what each cost center's agent runs cost for them. Reads only."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.core.chargeback.ownership import Ownership, RunFacts
+from app.core.chargeback.ownership import Owners
 from app.core.config import Config
 from app.core.focus.pulls import PullLine
 from app.core.metrics import PullFate
 from app.core.month import Month
-from app.core.workflow_lines import workflow_file
-from app.store.keys import instant, us
+from app.store.keys import us
+from app.store.ownership import run_facts
 from app.store.pull_fates import NOWHERE, PullId, pull_fates, repository_names
 
 AT_ONCE = 5_000
@@ -36,9 +36,7 @@ class _Tied(NamedTuple):
     behind: int
 
 
-def pulls_of_month(
-    session: Session, account_id: int, month: Month, config: Config, owners: Callable[[Month], Ownership]
-) -> list[PullLine]:
+def pulls_of_month(session: Session, account_id: int, month: Month, config: Config, owners: Owners) -> list[PullLine]:
     """The pulls with an agent run that were not closed when the month began, by cost center, as they stand now.
 
     Work for a pull that merged into another one's branch is that one's.
@@ -69,11 +67,11 @@ def _named(names: Any, fate: PullFate) -> str:
     return f"{owner}/{name}"
 
 
-def _payer(tied: _Tied, name: str, owners: Callable[[Month], Ownership]) -> str:
-    began = instant(tied.began_us)
-    file = workflow_file(tied.workflow_ref)
-    facts = RunFacts(tied.home_id, name, file, tied.agent, tied.team, tied.properties, began)
-    return owners(Month.of(began)).owner_of(facts).cost_center
+def _payer(tied: _Tied, name: str, owners: Owners) -> str:
+    facts = run_facts(
+        tied.home_id, name, tied.workflow_ref, tied.agent, tied.team, tied.properties, tied.began_us
+    )  # fmt: skip
+    return owners.owner_of(facts).cost_center
 
 
 def _tied(session: Session, account_id: int, month: Month, pulls: Sequence[PullId]) -> Iterator[_Tied]:

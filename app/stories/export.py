@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from app.core.chargeback.ownership import Ownership
 from app.core.chargeback.periods import PeriodState
 from app.core.chargeback.terms import Method
 from app.core.focus.billing import Bucket, BucketKey
@@ -27,7 +26,7 @@ from app.store.configs import config_in_force
 from app.store.focus import StatedRuns
 from app.store.focus_pulls import pulls_of_month
 from app.store.keys import instant
-from app.store.ownership import ownership_of
+from app.store.ownership import owners_of
 from app.store.periods import config_of_period, coverage_of, marks_of, period_of
 from app.store.statements import document_of, newest_statements
 from app.store.tables import LedgerEntry
@@ -64,7 +63,7 @@ class MonthExport:
         self._session, self._invoiced = session, invoiced
         self._row = period_of(session, account_id, month)
         self._config = config_in_force(session, account_id) if self._row is None else config_of_period(self._row)
-        self._owners: dict[Month, Ownership] = {}
+        self._owners = owners_of(session, account_id, config_in_force(session, account_id))
         marks = marks_of(session, account_id)
         covered = coverage_of(session, account_id, month)
         with_late = covered.until is not None or bool(marks and marks[-1].month.next == month)
@@ -72,7 +71,7 @@ class MonthExport:
         self.builder = Builder(Catalogue(world.prices, self._config), terms)
         self._until = covered.until
         self._runs = StatedRuns(
-            session, account_id, covered, self._config, self._owner, world.prices.tier_starts, with_late
+            session, account_id, covered, self._config, self._owners, world.prices.tier_starts, with_late
         )  # fmt: skip
 
     def batches(self) -> Iterator[tuple[Metered, Metered]]:
@@ -94,7 +93,7 @@ class MonthExport:
 
     def pulls(self) -> list[PullLine]:
         """The pulls of the month, as they stand now."""
-        return pulls_of_month(self._session, self.account_id, self.month, self._config, self._owner)
+        return pulls_of_month(self._session, self.account_id, self.month, self._config, self._owners)
 
     def invoice_lines(self) -> Sequence[InvoiceLine]:
         return self._invoiced.lines if self._invoiced else ()
@@ -113,11 +112,6 @@ class MonthExport:
             query = query.where(col(LedgerEntry.id) <= self._until)
         found = self._session.exec(query).one()
         return self.month.start if found is None else instant(found)
-
-    def _owner(self, month: Month) -> Ownership:
-        if month not in self._owners:
-            self._owners[month] = ownership_of(self._session, self.account_id, month)
-        return self._owners[month]
 
     def _amounts(self) -> list[Amount]:
         query = select(AdjustmentRow).where(
