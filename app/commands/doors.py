@@ -234,3 +234,10 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.reconcile import reconcile as show
 
     return show(settings, options)
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.export import export as write
+
+    return for_accounts(settings, options, lambda world, found: write(world, found, options))
