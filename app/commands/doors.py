@@ -180,6 +180,12 @@ def statement_show(settings: Settings, options: argparse.Namespace) -> int:
     return show_statement(settings, options)
 
 
+def statement_why(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import explain_line
+
+    return explain_line(settings, options)
+
+
 def statement_month(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statements import show_month
 
@@ -228,3 +234,10 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.reconcile import reconcile as show
 
     return show(settings, options)
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.export import export as write
+
+    return for_accounts(settings, options, lambda world, found: write(world, found, options))
