@@ -59,3 +59,31 @@ def test_no_entry_comes_below_a_mark_once_it_is_set(database: Database) -> None:
     assert [(until, known(database, until)) for until, _ in seen] == seen
     with database.reading() as session:
         assert [mark.ledger_until for mark in marks_of(session, ACCOUNT)] == sorted(until for until, _ in seen)
+
+
+def test_a_close_waits_for_entries_that_are_being_written(database: Database) -> None:
+    written, go_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with database.transaction() as session:
+            post_usage(session, AgentRunKey(ACCOUNT, 1, "slow"), {FIRST: NanoUsd(5)}, NOW)
+            written.set()
+            go_on.wait(10)
+
+    marks: list[int] = []
+
+    def close() -> None:
+        with database.transaction() as session:
+            marks.append(begin_closing(session, ACCOUNT, FIRST, early=False, actor="test", now=NOW).ledger_until)
+
+    threads = [threading.Thread(target=write), threading.Thread(target=close)]
+    threads[0].start()
+    assert written.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    waited = threads[1].is_alive()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert waited
+    assert known(database, marks[0]) == (1, 5)
