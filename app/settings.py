@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 SHORTEST_SECRET = 16
 LOGIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 TOKEN = re.compile(r"[!-<>-~]{16,500}")
+KEYED_VENDORS = ("anthropic", "claude-enterprise", "openai", "github")
 PLACEHOLDERS = ("changeme", "development", "placeholder", "replace-me", "secretsecret", "your-webhook-secret")
 
 
@@ -43,10 +44,23 @@ class Settings:
     create_spacing_s: float = 3
     summary_day: int = 2
     agent_tasks_tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # account (lower case), token
+    vendor_keys: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)  # account (lower case), vendor, key
+    anthropic_api_url: str = "https://api.anthropic.com"
+    openai_api_url: str = "https://api.openai.com"
 
     def agent_tasks_token(self, login: str) -> str | None:
         """The user token for the agent tasks of an account."""
         return dict(self.agent_tasks_tokens).get(login.lower())
+
+    def vendor_key(self, login: str, vendor: str) -> str | None:
+        """The operator's key for a vendor's reports of an account."""
+        found = (key for account, named, key in self.vendor_keys if (account, named) == (login.lower(), vendor))
+        return next(found, None)
+
+    def vendor_url(self, vendor: str) -> str:
+        """Where a vendor whose reports are read answers."""
+        urls = {"openai": self.openai_api_url, "github": self.github_api_url}
+        return urls.get(vendor, self.anthropic_api_url)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -164,6 +178,24 @@ def _tokens_file(text: str) -> tuple[tuple[str, str], ...]:
     return _tokens(Path(text).read_text(encoding="ascii"))
 
 
+def _vendor_keys(text: str) -> tuple[tuple[str, str, str], ...]:
+    """Accounts and vendors with their keys; what is wrong is said by place, as the text may be a key."""
+    parts = [part.partition("=") for part in re.split(r"[,\s]+", text) if part]
+    found: list[tuple[str, str, str]] = []
+    for number, (whose, _, key) in enumerate(parts, 1):
+        login, _, vendor = whose.lower().partition("/")
+        if not LOGIN.fullmatch(login) or vendor not in KEYED_VENDORS or not TOKEN.fullmatch(key):
+            raise ValueError(f"part {number} is not ACCOUNT/VENDOR=KEY with a vendor of {', '.join(KEYED_VENDORS)}")
+        if any((login, vendor) == each[:2] for each in found):
+            raise ValueError(f"part {number} is of an account and vendor that has a key already")
+        found.append((login, vendor, key))
+    return tuple(found)
+
+
+def _vendor_keys_file(text: str) -> tuple[tuple[str, str, str], ...]:
+    return _vendor_keys(Path(text).read_text(encoding="ascii"))
+
+
 def _url_list(text: str) -> tuple[str, ...]:
     return tuple(_url(part) for part in text.split())
 
@@ -189,5 +221,13 @@ READERS: dict[str, Callable[[str], Any]] = {
     "SUMMARY_DAY": _between(1, 28),
     "AGENT_TASKS_TOKENS_FILE": _tokens_file,
     "AGENT_TASKS_TOKENS": _tokens,
+    "VENDOR_KEYS_FILE": _vendor_keys_file,
+    "VENDOR_KEYS": _vendor_keys,
+    "ANTHROPIC_API_URL": _url,
+    "OPENAI_API_URL": _url,
 }
-FIELD_OF = {"PRIVATE_KEY_FILE": "private_key", "AGENT_TASKS_TOKENS_FILE": "agent_tasks_tokens"}
+FIELD_OF = {
+    "PRIVATE_KEY_FILE": "private_key",
+    "AGENT_TASKS_TOKENS_FILE": "agent_tasks_tokens",
+    "VENDOR_KEYS_FILE": "vendor_keys",
+}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -17,7 +18,7 @@ from app.core.events import (
 )
 from app.core.month import Month
 from app.settings import Settings
-from app.store.accounts import active_accounts
+from app.store.accounts import active_accounts, installation_of
 from app.store.properties import properties_job
 from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
@@ -25,6 +26,7 @@ from app.store.rollups import waiting_accounts
 from app.store.schedule import Entry
 from app.store.statement_issues import daily_jobs
 from app.store.surveys import survey_job, unsurveyed
+from app.store.vendor_readings import vendor_job
 from app.stories import (
     allocate,
     attribute,
@@ -37,6 +39,7 @@ from app.stories import (
     post_statement,
     publish,
     read_properties,
+    read_vendors,
     record,
     redeliver,
     roll_up,
@@ -88,6 +91,7 @@ def stories() -> Mapping[str, Story]:
         "sweep": history.sweep,
         "deliveries": redeliver.deliveries,
         "agent-tasks": cloud_agents.read_sessions,
+        "vendor": read_vendors.read_vendor,
         "rollup": roll_up.roll_up,
         "properties": read_properties.read_properties,
         "refresh": enroll.refresh,
@@ -101,8 +105,9 @@ def entries(settings: Settings) -> list[Entry]:
 
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
-    token for it, the sessions of cloud agents are read hourly. Statements that wait for an answer are looked at daily,
-    custom properties are read every night.
+    token for it, the sessions of cloud agents are read hourly; where there is a key, vendors' reports are nightly.
+    Statements that wait for an answer are looked at daily, custom properties are read every night, and a month closes
+    on the day that the configuration says.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -142,6 +147,7 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
+        Entry("vendor", day, timedelta(hours=4), partial(_vendors, settings)),
         Entry("deliveries", timedelta(minutes=15), timedelta(minutes=5), _deliveries),
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
@@ -175,6 +181,14 @@ def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:
 def _rollups(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in waiting_accounts(session, slot, Month.of(slot).next):
         yield NewJob(account, f"{account}/rollup{BEHIND}", "rollup", f"rollup/{account}", {}, slot)
+
+
+def _vendors(settings: Settings, session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session) if settings.vendor_keys else ():
+        installation = installation_of(session, account)
+        login = installation.account_login.lower() if installation else ""
+        due = slot + _spread(account, REFRESH_SPREAD_S)
+        yield from (vendor_job(account, vendor, due) for whose, vendor, _ in settings.vendor_keys if whose == login)
 
 
 def _surveys(session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -180,6 +180,12 @@ def statement_show(settings: Settings, options: argparse.Namespace) -> int:
     return show_statement(settings, options)
 
 
+def statement_why(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import explain_line
+
+    return explain_line(settings, options)
+
+
 def statement_month(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statements import show_month
 
@@ -202,3 +208,36 @@ def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statement_decisions import resolve_dispute
 
     return resolve_dispute(settings, options)
+
+
+def vendors_read(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.vendors import read
+
+    return read(settings, options)
+
+
+def vendors_import(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.vendors import bring
+
+    return for_accounts(settings, options, lambda world, found: bring(world, found[0], options.file))
+
+
+def vendors_status(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.vendors import status
+
+    return for_accounts(settings, options, status)
+
+
+def reconcile(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.reconcile import reconcile as show
+
+    return show(settings, options)
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.export import export as write
+
+    return for_accounts(settings, options, lambda world, found: write(world, found, options))

@@ -4,7 +4,7 @@ Refuses what it does not know: a setting with a typing error must never be silen
 read exactly, `off` is a word and not a boolean, and money never passes through a float.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -18,8 +18,9 @@ from app.core.chargeback.terms_file import KEYS as CHARGEBACK_KEYS
 from app.core.chargeback.terms_file import chargeback_in
 from app.core.config_file import Problem, Value, Where, parsed, problems_of
 from app.core.money import ZERO, NanoUsd, nano_usd
+from app.core.vendors.accounts import VendorRules, vendors_in
 
-PRIVATE_ONLY = ("prices", "discounts", "subscriptions", "journal")
+PRIVATE_ONLY = ("prices", "discounts", "subscriptions", "journal", "vendors")
 CONFIDENTIAL = "is confidential, and everybody can read this file: keep mergemeter.yml in a private .github-private"
 
 
@@ -54,6 +55,7 @@ class Config:
     discounts: tuple[Discount, ...] = ()
     prices: tuple[OwnPrice, ...] = ()
     chargeback: Chargeback = field(default_factory=Chargeback)
+    vendors: VendorRules = field(default_factory=VendorRules)
 
     @property
     def evidence_rules(self) -> tuple[object, ...]:
@@ -115,8 +117,9 @@ def read(text: str, public: bool) -> tuple[Config | None, list[Problem]]:
     prices, dubious = prices_in(valid.get("prices", []), lines) if _sound("prices", wrong) else ([], [])
     sound = all(_sound(key, wrong) for key in (*CHARGEBACK_KEYS, "teams"))
     chargeback, faults = chargeback_in(valid, lines) if sound else (Chargeback(), [])
-    wrong = sorted([*wrong, *doubtful, *dubious, *faults], key=lambda problem: problem.line)
-    return (None, wrong) if wrong else (_config(valid, discounts, prices, chargeback), [])
+    vendors, errors = vendors_in(valid.get("vendors", {}), lines) if _sound("vendors", wrong) else (VendorRules(), [])
+    wrong = sorted([*wrong, *doubtful, *dubious, *faults, *errors], key=lambda problem: problem.line)
+    return (None, wrong) if wrong else (replace(_config(valid, discounts, prices, chargeback), vendors=vendors), [])
 
 
 def _sound(key: str, wrong: list[Problem]) -> bool:

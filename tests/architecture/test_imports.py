@@ -1,4 +1,4 @@
-"""Dependencies point one way: __main__ → web, worker → stories → github, store, oidc, otlp → core."""
+"""Dependencies point one way: __main__ → web, worker → stories → github, vendors, store, oidc, otlp → core."""
 
 import ast
 import re
@@ -20,15 +20,27 @@ ALLOWED = {
     "store": {"store", "core"},
     "github": {"github", "core"},
     "oidc": {"oidc", "core"},
+    "vendors": {"vendors", "core"},
     "otlp": {"otlp", "core"},
     "settings": {"core"},
     "world": {"settings", "store", "github", "oidc", "core"},
-    "stories": {"github", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
+    "stories": {"github", "vendors", "store", "oidc", "core", *OUTSIDE_OF_THE_LAYERS},
     "web": {"web", "stories", "store", "oidc", "otlp", "core", *OUTSIDE_OF_THE_LAYERS},
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "commands": {"commands", "worker", "timetable", "stories", "github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "export": {"export", "core"},
+    "commands": {
+        "commands",
+        "worker",
+        "timetable",
+        "stories",
+        "export",
+        "github",
+        "store",
+        "core",
+        *OUTSIDE_OF_THE_LAYERS,
+    },
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything
@@ -168,6 +180,8 @@ def test_core_does_no_input_or_output() -> None:
         ("jwt", {"oidc", "sandbox", "doctor"}),
         ("opentelemetry", {"otlp"}),
         ("google", {"otlp"}),
+        ("pyarrow", {"export"}),
+        ("fsspec", {"export"}),
     ],
 )
 def test_a_library_stays_in_its_room(library: str, home: set[str]) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.core.config import CommentMode, Config, Team, read
 from app.core.config_file import SCHEMA
 from app.core.money import NanoUsd
+from app.core.vendors.accounts import AgentSpend
 from tests.core.test_escape import hostile
 
 MISTAKES = Path(__file__).parents[1] / "data" / "config_mistakes.txt"
@@ -39,6 +40,18 @@ prices:
   - {provider: anthropic, model: claude-opus-4-8, from: 2026-01-01, until: 2026-07-01, input: 4.25, output: "20.1"}
   - {provider: anthropic, model: Claude-Opus-4-8*, from: 2026-07-01, input: 4, output: 20, web_search: 9}
 """
+VENDORS = """\
+vendors:
+  tolerance_percent: 2.5
+  tolerance_usd: "0.50"
+  residuals: proportional
+  agent_spend:
+    - {vendor: anthropic, workspaces: [wrkspc_ci, default], api_keys: [apikey_01]}
+    - {vendor: claude-enterprise, products: [claude_code]}
+    - {vendor: openai, projects: [proj_ci]}
+    - {vendor: github, organizations: [Acme], skus: ["coding_agent_*"]}
+    - {vendor: aws, accounts: [123456789012]}
+"""
 
 
 def good(text: str, public: bool = False) -> Config:
@@ -62,6 +75,24 @@ def test_a_whole_file_is_read() -> None:
     assert config.tracked_branches == ("develop", "release/*")
     assert config.teams == (Team("payments", "Payments", ("widgets", "pay-*")),)
     assert [each.share for each in config.discounts] == [Decimal("0.125"), Decimal("0.2"), Decimal("0.05")]
+
+
+def test_what_of_vendors_is_agent_spend_is_read() -> None:
+    rules = good(VENDORS).vendors
+    assert (rules.tolerance_percent, rules.tolerance, rules.residuals) == (Decimal("2.5"), 500_000_000, "proportional")
+    assert rules.of("anthropic") == AgentSpend(
+        "anthropic", frozenset({"wrkspc_ci", "default"}), frozenset({"apikey_01"})
+    )
+    github, aws = rules.of("github"), rules.of("aws")
+    assert github is not None
+    assert [github.takes(name) for name in ("ACME", "globex")] == [True, False]
+    assert [github.takes_sku(sku) for sku in ("Coding_Agent_AI_Credit", "copilot_ai_credit")] == [True, False]
+    assert aws == AgentSpend("aws", frozenset({"123456789012"}))
+    assert rules.of("mistral") is None
+
+
+def test_vendors_are_for_private_files_alone() -> None:
+    assert told(VENDORS, public=True)[0].startswith("line 1: vendors is confidential")
 
 
 @pytest.mark.parametrize("team", ["0", "00", "7"])

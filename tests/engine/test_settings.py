@@ -66,6 +66,14 @@ def test_a_server_with_a_guessable_webhook_secret_does_not_start(secrets: str) -
         ("AGENT_TASKS_TOKENS", "acme=github_pat_0123456789,Acme=github_pat_9876543210"),
         ("AGENT_TASKS_TOKENS", "acme=ghs_0123456789abcdef"),
         ("AGENT_TASKS_TOKENS_FILE", "/does/not/exist"),
+        ("VENDOR_KEYS", "acme=sk-ant-admin01-0123456789"),
+        ("VENDOR_KEYS", "acme/mistral=0123456789abcdef"),
+        ("VENDOR_KEYS", "/openai=sk-admin-0123456789"),
+        ("VENDOR_KEYS", "acme/openai=short"),
+        ("VENDOR_KEYS", "acme/openai=sk-admin-0123456789,Acme/OpenAI=sk-admin-9876543210"),
+        ("VENDOR_KEYS_FILE", "/does/not/exist"),
+        ("ANTHROPIC_API_URL", "api.anthropic.com"),
+        ("OPENAI_API_URL", "ftp://api.openai.com"),
     ],
 )
 def test_a_malformed_setting_is_refused_by_name(name: str, value: str) -> None:
@@ -98,6 +106,36 @@ def test_a_refused_user_token_is_not_repeated(text: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_environ({"MERGEMETER_AGENT_TASKS_TOKENS": text})
     assert "0123456789" not in str(refused.value)
+
+
+def test_vendors_keys_are_by_account_and_vendor_from_a_variable_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("Acme/anthropic=sk-ant-admin01-0123456789\nacme/openai=sk-admin-0123456789ab\n")
+    from_file = Settings.from_environ({"MERGEMETER_VENDOR_KEYS_FILE": str(file)})
+    text = "Acme/anthropic=sk-ant-admin01-0123456789, acme/openai=sk-admin-0123456789ab"
+    from_variable = Settings.from_environ({"MERGEMETER_VENDOR_KEYS": text})
+    assert from_file.vendor_keys == from_variable.vendor_keys
+    assert from_file.vendor_key("ACME", "openai") == "sk-admin-0123456789ab"
+    assert (from_file.vendor_key("acme", "github"), from_file.vendor_key("globex", "openai")) == (None, None)
+    assert "0123456789" not in repr(from_file)
+
+
+@pytest.mark.parametrize("text", ["sk-admin-0123456789", "acme/mistral=sk-0123456789ab", "acme/openai sk-0123456789ab"])
+def test_a_refused_vendor_key_is_not_repeated(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environ({"MERGEMETER_VENDOR_KEYS": text})
+    assert "0123456789" not in str(refused.value)
+
+
+def test_each_vendor_is_asked_at_its_own_address() -> None:
+    urls = {each: Settings().vendor_url(each) for each in ("anthropic", "claude-enterprise", "openai", "github")}
+    anthropic = "https://api.anthropic.com"
+    assert urls == {
+        "anthropic": anthropic,
+        "claude-enterprise": anthropic,
+        "openai": "https://api.openai.com",
+        "github": "https://api.github.com",
+    }
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

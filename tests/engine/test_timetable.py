@@ -13,11 +13,11 @@ from app.store.schedule import Entry
 from app.store.tables import Installation
 
 
-def entry(name: str) -> Entry:
-    return next(entry for entry in timetable.entries(Settings()) if entry.name == name)
+def entry(name: str, settings: Settings | None = None) -> Entry:
+    return next(entry for entry in timetable.entries(settings or Settings()) if entry.name == name)
 
 
-def jobs(database: Database, name: str, slot: datetime) -> list[NewJob]:
+def jobs(database: Database, name: str, slot: datetime, settings: Settings | None = None) -> list[NewJob]:
     with database.transaction() as session:
         for account_id, state in ((1, "active"), (2, "active"), (3, "suspended")):
             save_installation(
@@ -31,7 +31,7 @@ def jobs(database: Database, name: str, slot: datetime) -> list[NewJob]:
                     updated_at_us=0,
                 ),
             )
-        return list(entry(name).fan_out(session, slot))
+        return list(entry(name, settings).fan_out(session, slot))
 
 
 @pytest.mark.parametrize(("day", "made"), [(1, False), (2, True), (16, True), (17, False), (30, False)])
@@ -76,3 +76,15 @@ def test_every_kind_of_job_that_recurs_has_a_story(sqlite: Database) -> None:
         for job in jobs(sqlite, each.name, datetime(2026, 11, 3, tzinfo=UTC))
     }
     assert kinds <= set(timetable.stories())
+
+
+def test_vendors_are_read_nightly_behind_other_work_where_there_is_a_key(sqlite: Database) -> None:
+    slot = datetime(2026, 11, 3, 4, tzinfo=UTC)
+    assert jobs(sqlite, "vendor", slot) == []
+    keys = (("org-1", "openai", "k"), ("org-1", "github", "k"), ("org-3", "openai", "k"), ("nobody", "openai", "k"))
+    due = jobs(sqlite, "vendor", slot, Settings(vendor_keys=keys))
+    assert [(job.lane, job.args, job.dedupe) for job in due] == [
+        ("1/vendors/behind", {"vendor": "openai"}, "vendor/openai"),
+        ("1/vendors/behind", {"vendor": "github"}, "vendor/github"),
+    ]
+    assert entry("vendor").after(slot) == slot + timedelta(days=1)

@@ -99,15 +99,15 @@ class Ownership:
             owner = self._known[key] = self._found(run)
         return owner
 
-    def changes(self, repository_id: int) -> list[datetime]:
-        """The instants at which a rule, or what is known of a repository's property, begins or ends to hold."""
-        values = self.history.get(repository_id)
-        return sorted({*self._bounds, *(values.since if values is not None else ())})
-
     def moment(self, repository_id: int, at: datetime) -> tuple[int, int]:
         """Between which changes of the property's value and of the rules an instant is."""
         values = self.history.get(repository_id)
         return bisect_right(values.since, at) if values is not None else 0, bisect_right(self._bounds, at)
+
+    def changes(self, repository_id: int) -> list[datetime]:
+        """The instants at which a rule, or what is known of a repository's property, begins or ends to hold."""
+        values = self.history.get(repository_id)
+        return sorted({*self._bounds, *(values.since if values is not None else ())})
 
     def differs(self, run: RunFacts) -> bool:
         """Whether the signed property names another cost center than the history; both must name one."""

@@ -90,6 +90,11 @@ RULES = {
     "surveyed_workflow": {"month": "month BETWEEN 200001 AND 999912"},
     "telemetry_total": {"value": "value >= 0"},
     "tie": {"weight": "weight >= 0"},
+    "vendor_cost": {"day": "day BETWEEN 0 AND 31"},
+    "vendor_invoice_line": {
+        "day": "day BETWEEN 0 AND 31",
+        "kind": "kind IN ('usage', 'credit', 'fee', 'tax')",
+    },
     "undelivered": {"state": "state IN ('lost', 'arrived', 'gone')"},
     "workflow_job": {"state": "state IN ('opened', 'closed', 'missing')"},
 }
@@ -267,6 +272,32 @@ TABLES = {
     "used_token": """
         issuer string, jti string | account_id number, body_sha256 string, expires_at_us number
     """,
+    "vendor_cost": """
+        account_id number, vendor string, vendor_account string, model string, month number, day number |
+        version number, billed_nano_usd number, list_nano_usd number?, input_tokens number, cache_read_tokens number,
+        cache_write_5m_tokens number, cache_write_1h_tokens number, cache_write_other_tokens number,
+        output_tokens number, changed_at_us number, read_at_us number
+    """,
+    "vendor_cost_past": """
+        account_id number, vendor string, vendor_account string, model string, month number, day number,
+        version number | billed_nano_usd number, list_nano_usd number?, changed_at_us number, replaced_at_us number
+    """,
+    "vendor_day": """
+        account_id number, vendor string, vendor_account string, month number, day number | read_at_us number
+    """,
+    "vendor_invoice": """
+        account_id number, vendor string, invoice_id string, version number | current flag, file_sha256 string,
+        lines number, left_out number, billed_nano_usd number, imported_at_us number
+    """,
+    "vendor_invoice_line": """
+        account_id number, vendor string, invoice_id string, version number, line_id string | vendor_account string,
+        model string, month number, day number, kind string, description text, quantity string, unit string,
+        billed_nano_usd number, list_nano_usd number?
+    """,
+    "vendor_reading": """
+        account_id number, vendor string | selection text, since_day number, began_at_us number?, ended_at_us number?,
+        problem text, left_out number
+    """,
     "workflow_job": """
         id string | account_id number, issuer string, repository_id number, run_id number, run_attempt number,
         job_key string, check_run_id number?, event_name string, ref string, head_ref string, base_ref string,
@@ -319,6 +350,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("ix_statement_event_statement", "statement_event", "account_id month cost_center", {}),
     ("uq_statement_link", "statement", "account_id link", {"unique": True}),
     ("ix_tie_pull", "tie", "account_id repository_id number", {}),
+    ("ix_vendor_invoice_line_month", "vendor_invoice_line", "account_id month", {}),
     ("ix_undelivered_due", "undelivered", "state due_at_us", {}),
     ("ix_used_token_expires_at_us", "used_token", "expires_at_us", {}),
     (
