@@ -15,15 +15,19 @@ from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.rollups import waiting_accounts
 from app.store.schedule import Entry
+from app.store.statement_issues import daily_jobs
 from app.store.surveys import survey_job, unsurveyed
 from app.store.vendor_readings import vendor_job
 from app.stories import (
     allocate,
     attribute,
+    close_period,
     cloud_agents,
     conclude,
+    decide_statement,
     enroll,
     history,
+    post_statement,
     publish,
     read_vendors,
     record,
@@ -31,6 +35,7 @@ from app.stories import (
     roll_up,
     summarize,
     survey,
+    watch_statement,
 )
 from app.worker import Story, deliver, throw_away
 from app.world import World
@@ -51,7 +56,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     InstallationEvent: enroll.on_installation,
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
-    CommentEvent: attribute.on_comment,
+    CommentEvent: lambda event, world: (attribute if event.on_pull else decide_statement).on_comment(event, world),
 }
 
 
@@ -67,6 +72,9 @@ def stories() -> Mapping[str, Story]:
         "expect": record.expect,
         "ended": conclude.conclude,
         "summary": summarize.summarize,
+        "close": close_period.close_by_clock,
+        "statement": post_statement.post_statement,
+        "statement-days": watch_statement.watch,
         "survey": survey.survey,
         "pulls": history.pulls_of(allocate.linked),
         "sweep": history.sweep,
@@ -86,6 +94,7 @@ def entries(settings: Settings) -> list[Entry]:
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
     token for it, the sessions of cloud agents are read hourly; where there is a key, vendors' reports are nightly.
+    Statements that wait for an answer are looked at daily.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -117,6 +126,8 @@ def entries(settings: Settings) -> list[Entry]:
 
     return [
         Entry("summary", day, timedelta(hours=3), summaries),
+        Entry("close", hour, timedelta(0), _closes),
+        Entry("statements", day, timedelta(hours=6), _statements),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
         Entry("refresh", hour, timedelta(0), refreshes),
@@ -127,6 +138,16 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("discover", hour, timedelta(minutes=15), discoveries),
         Entry("prune", hour, timedelta(minutes=30), prunes),
     ]
+
+
+def _closes(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        if (month := close_period.due_month(session, account, slot)) is not None:
+            yield NewJob(account, f"{account}/close{BEHIND}", "close", f"close/{account}", {"month": str(month)}, slot)
+
+
+def _statements(session: Session, slot: datetime) -> Iterable[NewJob]:
+    return daily_jobs(session, active_accounts(session), slot)
 
 
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:

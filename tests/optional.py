@@ -50,6 +50,7 @@ PARTS: dict[str, Part] = {
     "git": Part(_program("git"), "install git"),
     "act": Part(lambda: (ROOT / ".venv" / "bin" / "act").exists() or _program("act")(), "run `make setup`"),
     "webhook examples": Part((NPM / "@octokit/webhooks-examples").is_dir, "run `make slice`"),
+    "Mermaid": Part((NPM / "@mermaid-js" / "tiny").is_dir, "run `make slice`"),
     "GitHub's OpenAPI description": Part((NPM / "@octokit/openapi").is_dir, "run `make slice`"),
 }
 

@@ -1,4 +1,4 @@
-"""What a command line names: accounts, a month, a first day. Prints the sentence where there is no such thing."""
+"""What a command line names: accounts, a month, a day, who asks. Prints the sentence where there is no such thing."""
 
 import argparse
 import getpass
@@ -13,6 +13,7 @@ from app.store.accounts import active_accounts, installation_of
 from app.world import World
 
 NO_ACCOUNT = "There is no such account on which the App is installed and active."
+SEVERAL_ACCOUNTS = "The App is installed on several accounts: name one with --account."
 
 
 def for_accounts(
@@ -27,6 +28,18 @@ def for_accounts(
             return run(world, accounts)
     print(NO_ACCOUNT, file=sys.stderr)
     return 1
+
+
+def for_one_account(settings: Settings, options: argparse.Namespace, run: Callable[[World, int], int]) -> int:
+    """Run for the account that is named, or the only one."""
+
+    def only(world: World, accounts: list[int]) -> int:
+        if len(accounts) > 1:
+            print(SEVERAL_ACCOUNTS, file=sys.stderr)
+            return 2
+        return run(world, accounts[0])
+
+    return for_accounts(settings, options, only)
 
 
 def accounts_of(world: World, named: str | None) -> list[int]:
@@ -57,8 +70,8 @@ def first_day(text: str) -> datetime | None:
         return None
 
 
-def user_here() -> str:
-    """The user of this machine who gives the command; "" where that one has no name, as in a container."""
+def user() -> str:
+    """The user of this machine; "" for one without a name, as containers have them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

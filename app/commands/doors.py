@@ -62,6 +62,43 @@ def token_revoke(settings: Settings, options: argparse.Namespace) -> int:
         return revoke_token(world, options.id)
 
 
+def period_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import list_periods
+
+    return list_periods(settings, options)
+
+
+def period_check(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import check_period
+
+    return check_period(settings, options)
+
+
+def period_close(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.period import close_period
+
+    return close_period(settings, options)
+
+
+def verify(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.verify import verify as hold
+
+    return hold(settings, options)
+
+
+def adjust(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.adjust import adjust as enter
+
+    return enter(settings, options)
+
+
+def journal(name: str, settings: Settings, options: argparse.Namespace) -> int:
+    """`journal post`, `reverse`, `show` and `list`."""
+    from app.commands.journal import run
+
+    return run(name, settings, options)
+
+
 def report(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.asked import for_accounts
     from app.commands.report import report as show
@@ -149,3 +186,39 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.reconcile import reconcile as show
 
     return show(settings, options)
+
+
+def statement_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import list_statements
+
+    return list_statements(settings, options)
+
+
+def statement_show(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_statement
+
+    return show_statement(settings, options)
+
+
+def statement_month(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_month
+
+    return show_month(settings, options)
+
+
+def statement_accept(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import accept
+
+    return accept(settings, options)
+
+
+def statement_dispute(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import dispute
+
+    return dispute(settings, options)
+
+
+def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import resolve_dispute
+
+    return resolve_dispute(settings, options)

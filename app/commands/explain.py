@@ -13,12 +13,11 @@ from itertools import islice
 from typing import TypeVar
 
 from app.core import ai_credits
-from app.core.arithmetic import Line, dollars_per
 from app.core.known import Known
 from app.core.ledger import Book
 from app.core.money import NanoUsd
 from app.core.month import Month
-from app.core.rates import Charge
+from app.core.report.charges import charge_text
 from app.core.report.escape import plain
 from app.core.report.numbers import count
 from app.core.report.sums import Part, Sum, exact_text, sum_lines
@@ -33,7 +32,6 @@ DEAREST = 10
 PAGE = 1_000
 PULL = re.compile(r"(?:(?P<owner>[\w.-]+)/)?(?P<name>[\w.-]+)#(?P<number>[1-9][0-9]{0,9})")
 AGENT_RUN = re.compile(r"[0-9a-f]{32}")
-PER = {Charge.WEB_SEARCH: (1_000, "thousand"), Charge.REQUEST: (1_000, "thousand")}
 WHERE = {Book.UNATTRIBUTED: "unattributed", Book.ABANDONED: "abandoned", Book.OVERHEAD: "overhead"}
 Step = TypeVar("Step")
 SEARCHED = "There is no such pull or agent run: say a month (2026-10), a pull (acme/widgets#12) or an agent run's id."
@@ -204,13 +202,8 @@ def _call(step: walk.CallStep) -> Iterator[str]:
     if found.discount and not found.own:
         at_list = exact_text(price.list_cost)
         notes.append(f"Prices are less your discount of {found.discount * 100:f} %; {at_list} at list prices.")
-    parts = tuple(Part(_line_label(line), line.amount) for line in found.lines)
+    parts = tuple(Part(charge_text(line), line.amount) for line in found.lines)
     yield from sum_lines(Sum(title, price.cost, parts, "charge", notes=tuple(notes)))
-
-
-def _line_label(line: Line) -> str:
-    units, noun = PER.get(line.charge, (1_000_000, "million"))
-    return f"{line.units:,} {line.charge.value.replace('_', ' ')} × ${dollars_per(line.rate, units)} per {noun}"
 
 
 def _call_label(step: walk.CallStep) -> str:

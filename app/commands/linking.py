@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 
-from app.commands.asked import accounts_of, user_here
+from app.commands.asked import accounts_of, user
 from app.commands.lines import one_line
 from app.commands.opening import opened
 from app.core.commands import LONGEST_REASON, Target, UnreadableCommandError, target
@@ -52,7 +52,7 @@ def _account_of(world: World, accounts: list[int], wanted: Target) -> int | None
 def _decide(
     world: World, account_id: int, wanted: Target, pull: tuple[str, str, int] | None, options: argparse.Namespace
 ) -> int:
-    reason, by = one_line(options.because).strip(), one_line(options.by or user_here()).strip()
+    reason, by = one_line(options.because).strip(), one_line(options.by or user()).strip()
     if not reason or not by or len(reason) > LONGEST_REASON:
         print(f"A decision needs --by, and a reason of at most {LONGEST_REASON} characters.", file=sys.stderr)
         return 2

@@ -23,6 +23,13 @@ def add_commands(command: Command) -> None:
     _vendors(command)
     _token(command("token", doors.token_list, "Access tokens for telemetry, the API and Prometheus"))
     _reading(command)
+    _statement(command("statement", doors.statement_accept, "Statements: list, show, accept, dispute, resolve"))
+    _adjust(
+        command("adjust", doors.adjust, "Correct a month that has closed: a transfer or a credit, in the open month")
+    )
+    _period(command("period", doors.period_list, "Months: which are open or closed, what closing finds, close one"))
+    _verify(command("verify", doors.verify, "Prove that no statement, ledger entry or model call was altered"))
+    _journal(command("journal", partial(doors.journal, "list"), "Journals: book the accepted statements of a month"))
 
 
 def _upkeep(command: Command) -> None:
@@ -107,6 +114,67 @@ def _reading(command: Command) -> None:
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 
+def _period(period: argparse.ArgumentParser) -> None:
+    period.add_argument("--account", help=EVERY_ACCOUNT)
+    actions = period.add_subparsers(metavar="list|check|close")
+    listing = actions.add_parser("list", help="every month that closes or has closed, and which is next")
+    listing.set_defaults(run=doors.period_list)
+    check = actions.add_parser("check", help="all that closing a month would find; writes nothing")
+    check.set_defaults(run=doors.period_check)
+    close = actions.add_parser("close", help="close a month and issue its statements; a second time changes nothing")
+    close.set_defaults(run=doors.period_close)
+    close.add_argument("--by", default="", help="who closes it; default: the user of this machine")
+    for each in (check, close):
+        each.add_argument("month", help="as 2026-10")
+    for each in (listing, check, close):
+        each.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("--account", help=EVERY_ACCOUNT)
+
+
+def _adjust(adjust: argparse.ArgumentParser) -> None:
+    adjust.add_argument("month", help="the month that is corrected, as 2026-10; it has closed")
+    source = adjust.add_mutually_exclusive_group(required=True)
+    source.add_argument("--from", dest="giver", help="the cost center that pays less")
+    source.add_argument("--credit", help='instead: --to pays less, by this credit, as "Anthropic credit note 17"')
+    adjust.add_argument("--to", required=True, help="the cost center that pays more, or has the credit")
+    adjust.add_argument("--amount", required=True, help="US dollars, as 12.34")
+    adjust.add_argument("--reason", required=True, help="it is kept, and shown on the statement")
+    adjust.add_argument("--evidence", required=True, help="what it rests on: a ticket, an invoice, an address")
+    adjust.add_argument("--dispute", help="the number of the statement whose dispute wins it, as 2026-10-003")
+    adjust.add_argument("--by", default="", help="who decides; default: the user of this machine")
+    adjust.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _journal(journal: argparse.ArgumentParser) -> None:
+    actions = journal.add_subparsers(metavar="post|reverse|show|list")
+
+    def action(name: str, about: str) -> Any:
+        added = actions.add_parser(name, help=about)
+        added.set_defaults(run=partial(doors.journal, name))
+        added.add_argument("--account", help="login or id; needed where there are several")
+        return added
+
+    post = action("post", "book the accepted chargeback statements of a month that has closed")
+    post.add_argument("month", help="as 2026-10")
+    post.add_argument("--dry-run", action="store_true", help="write the CSV, book nothing")
+    reverse = action("reverse", "undo a journal by another one; its statements can be posted again")
+    reverse.add_argument("number", help="as J-2026-10-1")
+    reverse.add_argument("--because", required=True, help="the reason: it is kept")
+    show = action("show", "write a journal's CSV again, byte by byte")
+    show.add_argument("number", help="as J-2026-10-1")
+    listing = action("list", "every journal of an account")
+    for each in (post, reverse, show):
+        each.add_argument("--out", help="the file to write; default: standard output")
+    for each in (post, reverse):
+        each.add_argument("--by", default="", help="who decides; default: the user of this machine")
+    journal.add_argument("--account", help="login or id; needed where there are several")
+    for each in (journal, listing):
+        each.add_argument("--month", help="as 2026-10; default: all of them")
+
+
 def _inbox(inbox: argparse.ArgumentParser) -> None:
     actions = inbox.add_subparsers(metavar="list|show|revive")
     listing = actions.add_parser("list", help="every dead job, the oldest first")
@@ -139,3 +207,50 @@ def _token(token: argparse.ArgumentParser) -> None:
     revoke = actions.add_parser("revoke", help="refuse it from now on")
     revoke.add_argument("id", help="as `token list` shows it")
     revoke.set_defaults(run=doors.token_revoke)
+
+
+def _statement(statement: argparse.ArgumentParser) -> None:
+    actions = statement.add_subparsers(metavar="list|show|month|accept|dispute|resolve", required=True)
+    _showing(actions)
+    _deciding(actions)
+
+
+def _showing(actions: Any) -> None:
+    listing = actions.add_parser("list", help="every statement, or those of a month")
+    listing.set_defaults(run=doors.statement_list)
+    listing.add_argument("--month", help="as 2026-10; default: all of them")
+    listing.add_argument("--account", help=EVERY_ACCOUNT)
+    show = actions.add_parser("show", help="one statement, to read, to print or for a spreadsheet")
+    show.set_defaults(run=doors.statement_show)
+    show.add_argument("number", help="of the statement, as 2026-10-003")
+    show.add_argument("--version", type=int, help="default: the one in force")
+    show.add_argument("--form", choices=("markdown", "html", "csv", "json"), default="markdown")
+    month = actions.add_parser("month", help="all statements of a month on one page")
+    month.set_defaults(run=doors.statement_month)
+    month.add_argument("month", help="as 2026-10")
+    month.add_argument("--form", choices=("markdown", "html"), default="markdown")
+    for each in (show, month):
+        each.add_argument("--out", help="the file to write; default: standard output")
+        each.add_argument("--account", help="login or id; needed where there are several")
+
+
+def _deciding(actions: Any) -> None:
+    accept = actions.add_parser("accept", help="in an owner's name, the version in force")
+    accept.set_defaults(run=doors.statement_accept)
+    accept.add_argument("--as", dest="login", required=True, help="who accepts")
+    dispute = actions.add_parser("dispute", help="the version in force")
+    dispute.set_defaults(run=doors.statement_dispute)
+    dispute.add_argument("--as", dest="login", default="", help="who disputes; default: the user of this machine")
+    for each in (accept, dispute):
+        each.add_argument("--reason", required=True, help="it is kept, and shown on the statement's issue")
+    resolve = actions.add_parser("resolve", help="answer a dispute: issue the next version, with the answer in it")
+    resolve.set_defaults(run=doors.statement_resolve)
+    resolve.add_argument("--answer", required=True, help="it stands in the next version")
+    resolve.add_argument(
+        "--adjust", action="append", default=[], metavar="FROM:TO:AMOUNT",
+        help="what the dispute wins, in USD: it moves between cost centers in the open month; may be given again",
+    )  # fmt: skip
+    resolve.add_argument("--by", default="", help="who answers; default: the user of this machine")
+    for each in (accept, dispute, resolve):
+        each.add_argument("number", help="of the statement, as 2026-10-003")
+        each.add_argument("--account", help="login or id; default: the one that has it")

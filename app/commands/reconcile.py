@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.commands.asked import for_accounts, month_of, user_here
+from app.commands.asked import for_accounts, month_of, user
 from app.core.money import ZERO, NanoUsd, dollars_text
 from app.core.month import Month
 from app.core.reconcile import Line, State, Sum
@@ -33,7 +33,7 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
 
     def told(world: World, accounts: Sequence[int]) -> int:
         for account_id in accounts:
-            entered = enter(world, account_id, month, f"command line: {user_here()}") if options.enter else []
+            entered = enter(world, account_id, month, f"command line: {user()}") if options.enter else []
             found = reconciliation(world, account_id, month)
             if options.json:
                 print(json.dumps(as_json(account_id, found, entered)))

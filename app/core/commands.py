@@ -1,4 +1,6 @@
-"""Commands that people write in a pull's conversation, as values. It reads text: who may give them is no matter here.
+"""Commands that people write in a pull's conversation or on a statement's issue, as values.
+
+It reads text: who may give them is no matter here.
 
 Only what a reader of the finished page sees as a line of its own counts: nothing quoted, nothing in code, nothing that
 HTML hides. Where this is stricter than Markdown, a command is not seen, which is safe; never the other way.
@@ -17,6 +19,7 @@ USAGE = (
     f"`{NAME} attribute <agent run's id or workflow run's address> [to #N] [because …]`, "
     f"`{NAME} detach <the same> [because …]` and `{NAME} explain`"
 )
+DECISIONS = f"`{NAME} accept`, `{NAME} accept v2` (that version and no other) and `{NAME} dispute <reason>`"
 LINE_END = re.compile(r"\r\n|\r|\n")
 STARTS = re.compile(rf"{NAME}(?![\w/-])")
 FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
@@ -35,6 +38,9 @@ RUN_URL = re.compile(
     re.ASCII,
 )
 WORDS = re.compile(r"(?P<verb>attribute|detach)\s+(?P<target>\S+)(?P<rest>.*)", re.ASCII)
+DECISION = re.compile(
+    r"accept(?:\s+[vV](?P<version>[1-9]\d{0,5}))?|(?P<dispute>dispute)(?:\s+(?P<reason>\S.*))?", re.ASCII
+)
 REST = re.compile(r"(?:\s+to\s+#(?P<number>[1-9]\d{0,9}))?(?:\s+because\s+(?P<reason>\S.*))?", re.ASCII)
 
 
@@ -77,7 +83,22 @@ class Explain:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """`version` None: the one that is in force."""
+
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Of the version in force. `reason` "": none was given."""
+
+    reason: str = ""
+
+
 Command = Attribute | Detach | Explain
+Decision = Accept | Dispute
 
 
 def may_hold_command(body: str) -> bool:
@@ -87,12 +108,33 @@ def may_hold_command(body: str) -> bool:
 
 def command_in(body: str) -> Command | None:
     """The command in a comment, None where there is none. Raises UnreadableCommandError; two are no command."""
-    lines = [line.strip() for line in visible_lines(body) if STARTS.match(line)]
-    if not lines:
+    line = _one_line(body)
+    return None if line is None else command(line)
+
+
+def decision_in(body: str) -> Decision | None:
+    """What a comment on a statement's issue decides, None where it decides nothing. Raises as `command_in`."""
+    line = _one_line(body)
+    if line is None:
         return None
+    said = line.removeprefix(NAME).strip()
+    if len(said) > LONGEST_LINE:
+        raise UnreadableCommandError(
+            f"A command has at most {LONGEST_LINE} characters: give the reason in short, and the rest below it."
+        )
+    words = DECISION.fullmatch(said)
+    if words is None:
+        raise UnreadableCommandError(f"That is no command here; on a statement's issue there are {DECISIONS}.")
+    if words["dispute"]:
+        return Dispute(words["reason"] or "")
+    return Accept(int(words["version"]) if words["version"] else None)
+
+
+def _one_line(body: str) -> str | None:
+    lines = [line.strip() for line in visible_lines(body) if STARTS.match(line)]
     if len(lines) > 1:
         raise UnreadableCommandError("This comment has several commands; write each in a comment of its own.")
-    return command(lines[0])
+    return lines[0] if lines else None
 
 
 def command(line: str) -> Command:
@@ -100,6 +142,8 @@ def command(line: str) -> Command:
     said = line.removeprefix(NAME).strip()
     if said == "explain":
         return Explain()
+    if re.match(r"(?:accept|dispute)\b", said):
+        raise UnreadableCommandError(f"That is for a statement's issue; here the commands are {USAGE}.")
     words = WORDS.fullmatch(said) if len(said) <= LONGEST_LINE else None
     rest = REST.fullmatch(words["rest"].rstrip()) if words else None
     if words is None or rest is None or (rest["number"] and words["verb"] == "detach"):

@@ -19,6 +19,7 @@ import yaml
 
 from app.core.yaml_nodes import Unreadable, compose, line_of
 
+CONFIG_FILE = "mergemeter.yml"
 LONGEST = 64 * 1024
 MOST_PROBLEMS = 50
 SCHEMA = Path(__file__).with_name("mergemeter.schema.json")

@@ -87,6 +87,7 @@ class CommentEvent:
     comment_id: int
     body: str
     by_person: bool
+    user_id: int = 0  # whoever wrote it; 0 for an account that is gone
 
 
 Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent
@@ -160,13 +161,20 @@ class _Envelope(BaseModel):
         return owner.id
 
 
+class _Author(BaseModel):
+    id: Id | None = None
+    type: Text = ""
+
+
 class _Issue(BaseModel):
     number: Id
     pull_request: dict[str, Any] | None = None
+    user: _Author | None = None
 
-
-class _Author(BaseModel):
-    type: Text = ""
+    @property
+    def may_be_ours(self) -> bool:
+        """A pull, or an issue that an App wrote: a statement's, perhaps."""
+        return self.pull_request is not None or (self.user is not None and self.user.type == "Bot")
 
 
 class _Comment(BaseModel):
@@ -190,9 +198,9 @@ class _Routing(_Envelope):
         """Whether there is anything to do. A comment without a command is nobody's business here: it is not kept."""
         if name != "issue_comment":
             return True
-        on_pull = self.issue is not None and self.issue.pull_request is not None
+        here = self.issue is not None and self.issue.may_be_ours
         said = self.comment.body if self.comment is not None and self.comment.by_person else None
-        return on_pull and may_hold_command(said or "")
+        return here and may_hold_command(said or "")
 
 
 class _Head(BaseModel):
@@ -338,6 +346,7 @@ def _issue_comment(payload: bytes) -> CommentEvent:
         body.comment.id,
         body.comment.body or "",
         body.comment.by_person,
+        (body.comment.user.id or 0) if body.comment.user is not None else 0,
     )
 
 

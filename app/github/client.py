@@ -3,6 +3,7 @@
 Every method may raise Later, Refused and GitHubFailed.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from app.core.facts import (
@@ -22,7 +23,7 @@ from app.github import read
 from app.github.checks import put_check
 from app.github.comments import put_comment
 from app.github.connection import Connection, Place
-from app.github.issues import put_issue
+from app.github.issues import assign, put_issue, set_open
 from app.github.put import Authorship, Put
 
 MOST_COMMITS = 250  # GitHub lists no more of a pull
@@ -172,6 +173,14 @@ class GitHubClient:
         """Make our issue say `title` and `body`. See issues.py."""
         where = self._at(owner, name)
         return put_issue(where, self._authorship, title, body, marker, known_id, label, anew=anew)
+
+    def set_issue_open(self, owner: str, name: str, number: int, is_open: bool) -> None:
+        """Close our issue, or open it again. See issues.py."""
+        set_open(self._at(owner, name), number, is_open)
+
+    def assign(self, owner: str, name: str, number: int, logins: Sequence[str]) -> list[str]:
+        """Assign our issue to those of the people who can be; who they are. See issues.py."""
+        return assign(self._at(owner, name), number, logins)
 
     def _at(self, owner: str, name: str) -> Place:
         return Place(self._connection, owner, name)

@@ -1,14 +1,18 @@
-"""Our issues (the monthly summary): found by number, else by label, author and marker; edited in place.
+"""Our issues (the monthly summary, statements): found by number, else by label, author and marker; edited in place.
 
 The label narrows the list on GitHub's side. The author is checked here and not there: GitHub's own filter by
 creator has been seen to miss bots on some hosts (https://github.com/renovatebot/renovate/issues/44730).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.core.outcomes import Refused
 from app.github.connection import Place
+from app.github.failures import GitHubFailed
 from app.github.put import Authorship, Put, same_text
+
+MOST_ASSIGNED = 10
 
 
 def put_issue(
@@ -29,7 +33,7 @@ def put_issue(
     """
     if marker not in body:
         raise ValueError("the body must hold its marker, or it will not be found again")
-    standing = None if anew else _by_number(place, known_id)
+    standing = None if anew else _by_number(place, authorship, known_id, marker)
     standing = standing or _oldest(place, authorship, marker, label)
     if standing is not None:
         return _update(place, standing, title, body)
@@ -42,8 +46,39 @@ def put_issue(
     return _put(kept, "created" if kept["number"] == created["number"] else "adopted")
 
 
-def _by_number(place: Place, number: int | None) -> dict[str, Any] | None:
-    return None if number is None else place.github.find(place.path("issues", number))
+def set_open(place: Place, number: int, is_open: bool) -> None:
+    """Close an issue as completed, or open it again. Repeating it changes nothing."""
+    reason = "reopened" if is_open else "completed"
+    state = "open" if is_open else "closed"
+    place.github.write("PATCH", place.path("issues", number), {"state": state, "state_reason": reason})
+
+
+def assign(place: Place, number: int, logins: Sequence[str]) -> list[str]:
+    """Assign those of the people who may read the repository, and whom GitHub takes; who they are."""
+    able = [login for login in logins if _may_read(place, login)][:MOST_ASSIGNED]
+    if not able:
+        return []
+    try:
+        place.github.write("PATCH", place.path("issues", number), {"assignees": able})
+    except GitHubFailed as failed:
+        if failed.status != 422:  # one of them is not to be assigned: that is not worth a failure
+            raise
+        return []
+    return able
+
+
+def _may_read(place: Place, login: str) -> bool:
+    found = place.github.find(place.path("collaborators", login, "permission"))
+    return found is not None and found.get("permission") not in (None, "none")
+
+
+def _by_number(place: Place, authorship: Authorship, number: int | None, marker: str) -> dict[str, Any] | None:
+    """Ours of that number. In another repository than it was, or moved away, that is somebody else's."""
+    found = None if number is None else place.github.find(place.path("issues", number))
+    if found is None or found["number"] != number:
+        return None
+    is_ours = authorship.is_ours(found) or (marker in (found.get("body") or "") and authorship.may_be_ours(found))
+    return found if is_ours else None
 
 
 def _oldest(place: Place, authorship: Authorship, marker: str, label: str) -> dict[str, Any] | None:

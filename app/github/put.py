@@ -54,6 +54,11 @@ class Authorship:
         via = item.get("performed_via_github_app") or {}
         return user.get("type") == "Bot" and (via.get("id") == self._app_id or user.get("id") in self._bots)
 
+    def may_be_ours(self, item: dict[str, Any]) -> bool:
+        """Whether some App wrote it, and GitHub does not say that it was another one."""
+        via = item.get("performed_via_github_app") or {}
+        return (item.get("user") or {}).get("type") == "Bot" and via.get("id") in (None, self._app_id)
+
     def marked(self, marker: str) -> Callable[[dict[str, Any]], bool]:
         """A test for items that are ours and bear the marker."""
         return lambda item: marker in (item.get("body") or "") and self.is_ours(item)

@@ -26,3 +26,16 @@ def pull_job(key: PullKey, kind: str, due: datetime, dedupe: str = "", **more: A
     lane = f"{key.account_id}/{key.repository_id}/{key.number}"
     args = {"repository_id": key.repository_id, "number": key.number, **more}
     return NewJob(key.account_id, lane, kind, f"{dedupe or kind}:{lane}", args, due)
+
+
+def answer_jobs(key: PullKey, comment_id: int, reaction: str, text: str, due: datetime) -> list[NewJob]:
+    """Have a command answered: by a reaction and, where there is something to say, a comment. Each is one write.
+
+    `key` has the number of the pull or the issue on which it was written.
+    """
+    shown = {"reaction": reaction, "text": text}
+    return [
+        pull_job(key, "answer", due, f"answer:{comment_id}:{kind}", comment_id=comment_id, **{kind: content})
+        for kind, content in shown.items()
+        if content
+    ]

@@ -3,6 +3,7 @@
 All functions work within the caller's transaction.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,9 +68,7 @@ def open_month(session: Session, account_id: int, now: datetime) -> Month:
     return marks[-1].month.next if marks else first_month(session, account_id) or Month.of(now)
 
 
-def begin_closing(
-    session: Session, account_id: int, month: Month, findings: Sequence[str], early: bool, actor: str, now: datetime
-) -> PeriodRow:
+def begin_closing(session: Session, account_id: int, month: Month, early: bool, actor: str, now: datetime) -> PeriodRow:
     """Let a month begin to close: what its books know is settled now, by its mark and its configuration."""
     lock_books(session, account_id, shared=False)
     version = config_of(session, account_id)
@@ -81,7 +80,6 @@ def begin_closing(
         ledger_until=last or 0,
         config_text=version.good_text,
         config_public=version.public,
-        findings=json.dumps(list(findings), ensure_ascii=False),
         early=early,
         actor=actor,
         closing_at_us=us(now),
@@ -91,11 +89,17 @@ def begin_closing(
     return row
 
 
-def closed(session: Session, row: PeriodRow, now: datetime) -> None:
-    """A month's statements are issued: it has closed."""
+def closed(session: Session, row: PeriodRow, findings: Sequence[str], now: datetime) -> None:
+    """A month's statements are issued: it has closed. `findings`: sentences about what was doubtful."""
     row.state, row.closed_at_us = PeriodState.CLOSED.value, us(now)
+    row.findings = json.dumps(list(findings), ensure_ascii=False)
     session.merge(row)
     session.flush()
+
+
+def config_sha256(row: PeriodRow) -> str:
+    """The hash of the configuration by which a month closed, as its statements bear it."""
+    return hashlib.sha256(f"{row.config_public:d}{row.config_text}".encode()).hexdigest()
 
 
 def config_of_period(row: PeriodRow) -> Config:

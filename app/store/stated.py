@@ -1,42 +1,41 @@
-"""What a month states, read from the ledger in ranges of agent runs. Reads only.
+"""What a month states, read from the ledger in parts of some repositories. Reads only.
 
-A month's agent runs are a million in a large organisation: nothing here holds more than a range of them, and the text
-of an agent run's entries is put together by the database.
+A month's agent runs are a million in a large organisation: nothing here holds more than some thousands of them, and the
+text of an agent run's entries is put together by the database. What the entries of a repository say is its own: agent
+runs that are tied to pulls elsewhere have entries in both.
 """
 
+import gc
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from multiprocessing import get_context
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.core.chargeback.gathered import CoveredRun, Gathered, RunKnown
-from app.core.chargeback.ownership import Ownership, RunFacts
+from app.core.chargeback.gathered import Gathered, RunKnown, States
+from app.core.chargeback.ownership import Owner, Owners
 from app.core.chargeback.periods import Coverage
 from app.core.month import Month
-from app.core.workflow_lines import workflow_file
+from app.store.configs import config_in_force
+from app.store.database import Database
 from app.store.keys import instant, us
+from app.store.ownership import owners_of, run_facts
 from app.store.pull_fates import NOWHERE, RepositoryName, repository_names
 
 RUNS_AT_ONCE = 10_000
+REPOSITORIES_AT_ONCE = 20
+LEAST_RUNS = 30_000  # for a second process: fewer take less time than its start
+MOST_PROCESSES = 8
 EVER = 2**62
-# A key is made when a record comes. Calls that are dated further ahead than this are refused.
-AHEAD = timedelta(days=2)
 
 
 class BooksBrokenError(Exception):
-    """The ledger has entries that belong to no agent run, or changed while they were read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Agent runs whose ids are behind `after`, up to `last`."""
-
-    after: str
-    last: str
+    """The ledger's entries of agent runs are not what the balances say: something was altered or lost."""
 
 
 class Reader:
@@ -44,135 +43,184 @@ class Reader:
 
     def __init__(self, session: Session, account_id: int, covered: Coverage) -> None:
         self._connection = session.connection()
-        self._account_id, self.covered = account_id, covered
+        self._dialect = self._connection.dialect.name
+        until = EVER if covered.until is None else covered.until
+        self._asked = {"account_id": account_id, "month": int(covered.month), "after": covered.after, "until": until}
+        self.covered = covered
         self.names: Mapping[int, RepositoryName] = repository_names(session, account_id)
-        self._text = ENTRY_TEXT[self._connection.dialect.name]
-        self._until = EVER if covered.until is None else covered.until
+        self._owners: dict[tuple[object, ...], tuple[Owner, bool]] = {}
+        self._only: dict[str, list[tuple[str, int]]] = {}
 
-    def ranges(self, since: str = "") -> list[Range]:
-        """All agent runs behind an id, parted."""
-        bounds = {"account_id": self._account_id, "most": RUNS_AT_ONCE - 1}
-        found: list[Range] = []
-        after = since
-        while True:
-            values = bounds | {"after": after}
-            last = self._connection.execute(BOUND, values).scalar() or self._connection.execute(LAST, values).scalar()
-            if last is None:
-                return found
-            found.append(Range(after, last))
-            after = last
+    def repositories(self) -> list[int]:
+        """Those with entries of the month itself."""
+        return list(self._connection.execute(REPOSITORIES, self._asked).scalars())
 
-    def gather(self, ownership: Ownership, ranges: Iterable[Range]) -> Gathered:
-        """The month's own entries of agent runs in some ranges."""
-        gathered = Gathered()
-        month = self.covered.month
-        own = {"month": int(month), "until": self._until}
-        for each in ranges:
-            values = {"account_id": self._account_id, "after": each.after, "last": each.last, **own}
-            statement = text(IN_RANGE.format(text=self._text))
-            runs = [CoveredRun(*row) for row in self._connection.execute(statement, values)]
-            if not runs:
-                continue
-            facts = self._facts(FACTS_IN_RANGE, values)
-            models = self._models(facts, values, month)
-            for run in runs:
-                if run.agent_run_id in facts:
-                    gathered.add(run, self._known(ownership, facts[run.agent_run_id], models.get(run.agent_run_id)))
-        return gathered
+    def runs(self) -> int:
+        """About how many agent runs there are, of all months."""
+        return int(self._connection.execute(RUNS, self._asked).scalar() or 0)
 
-    def adjust(self, ownerships: Mapping[Month, Ownership], gathered: Gathered) -> None:
-        """Add the entries of earlier months that this month states, each by that month's owners."""
-        later = {"account_id": self._account_id, "after": self.covered.after, "until": self._until}
-        late = self._connection.execute(LATE, later | {"month": int(self.covered.month)})
+    def gather(self, owners: Owners, repositories: Iterable[int], gathered: Gathered) -> None:
+        """Add the month's own entries in some repositories."""
+        values = {**self._asked, "ids": json.dumps(list(repositories))}
+        statement = text(OWN.format(text=ENTRY_TEXT[self._dialect], wanted=NUMBERS[self._dialect]))
+        streamed = self._connection.execution_options(stream_results=True).execute(statement, values)
+        while rows := streamed.fetchmany(RUNS_AT_ONCE):
+            ids = {"ids": json.dumps([row[1] for row in rows])}
+            facts = self._facts(ids)
+            models = self._models(facts, ids)
+            for repository_id, agent_run_id, entries in rows:
+                if (row := facts.get(agent_run_id)) is not None:
+                    gathered.add(repository_id, entries, self._known(owners, row, models.get(agent_run_id)))
+
+    def adjust(self, owners: Owners, gathered: Gathered) -> None:
+        """Add the entries of earlier months that this month states. Raises BooksBrokenError where some are lost."""
+        late = self._connection.execute(LATE, self._asked).fetchall()
         by_month: dict[int, list[str]] = {}
-        for month, agent_run_id in late:
+        for month, agent_run_id, _ in late:
             by_month.setdefault(month, []).append(agent_run_id)
-        for month, ids in sorted(by_month.items()):
-            for done in range(0, len(ids), RUNS_AT_ONCE):
-                some = ids[done : done + RUNS_AT_ONCE]
-                self._adjust(ownerships[Month.from_int(month)], gathered, Month.from_int(month), some, later)
+        for month, runs in sorted(by_month.items()):
+            for done in range(0, len(runs), RUNS_AT_ONCE):
+                self._adjust(owners, gathered, month, {"ids": json.dumps(runs[done : done + RUNS_AT_ONCE])})
+        if (wanted := sum(int(amount) for _, _, amount in late)) != gathered.late:
+            raise BooksBrokenError(
+                f"The ledger has {wanted} nano-USD of earlier months that {self.covered.month} states, but the entries"
+                f" of their agent runs sum to {gathered.late}."
+            )
 
-    def _adjust(
-        self, ownership: Ownership, gathered: Gathered, month: Month, ids: Sequence[str], later: Mapping[str, Any]
-    ) -> None:
-        wanted = IDS[self._connection.dialect.name]
-        values = {**later, "month": int(month), "ids": json.dumps(ids)}
-        facts = self._facts(FACTS_OF.format(wanted=wanted), values)
-        statement = text(OF_RUNS.format(text=self._text, wanted=wanted))
-        for row in self._connection.execute(statement, values):
-            run = CoveredRun(*row)
-            if run.agent_run_id in facts:
-                gathered.adjust(run, self._known(ownership, facts[run.agent_run_id], None), month)
+    def _adjust(self, owners: Owners, gathered: Gathered, month: int, ids: Mapping[str, str]) -> None:
+        facts = self._facts(ids)
+        statement = text(OF_RUNS.format(text=ENTRY_TEXT[self._dialect], wanted=TEXTS[self._dialect]))
+        for agent_run_id, entries in self._connection.execute(statement, {**self._asked, **ids, "month": month}):
+            if (row := facts.get(agent_run_id)) is not None:
+                gathered.adjust(entries, self._known(owners, row, None), Month.from_int(month))
 
-    def late_months(self) -> list[Month]:
-        """The earlier months of which this one states something."""
-        values = {
-            "account_id": self._account_id,
-            "after": self.covered.after,
-            "until": self._until,
-            "month": int(self.covered.month),
-        }
-        return [Month.from_int(month) for month in self._connection.execute(LATE_MONTHS, values).scalars()]
+    def booked(self) -> int:
+        """What the month's own entries outside `usage` sum to, by the balances."""
+        all_of_it, later = (self._connection.execute(each, self._asked).scalar() for each in (BALANCES, LATER))
+        return int(all_of_it or 0) - int(later or 0)
 
-    def count(self) -> tuple[int, int]:
-        """How many entries the month covers, and what those outside `usage` sum to: nothing may get lost."""
-        values = {
-            "account_id": self._account_id,
-            "after": self.covered.after,
-            "until": self._until,
-            "month": int(self.covered.month),
-        }
-        rows = [self._connection.execute(statement, values).one() for statement in (COUNT_OWN, COUNT_LATE)]
-        return sum(int(row[0]) for row in rows), sum(int(row[1] or 0) for row in rows)
+    def booked_late(self) -> int:
+        """What entries of earlier months that this month states sum to."""
+        return sum(int(amount) for _, _, amount in self._connection.execute(LATE, self._asked))
 
-    def _facts(self, statement: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {row[0]: row for row in self._connection.execute(text(statement), values)}
+    def _facts(self, ids: Mapping[str, str]) -> dict[str, Any]:
+        statement = text(FACTS.format(wanted=TEXTS[self._dialect]))
+        return {row[0]: row for row in self._connection.execute(statement, {**self._asked, **ids}).fetchall()}
 
-    def _models(
-        self, facts: Mapping[str, Any], values: Mapping[str, Any], month: Month
-    ) -> dict[str, list[tuple[str, int]]]:
-        """What the calls of agent runs with several models cost, by model."""
+    def _models(self, facts: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
+        """What the calls of agent runs with several models cost in the month, by model."""
         if not any('", "' in row[5] for row in facts.values()):
             return {}
+        month = self.covered.month
+        values = {**self._asked, **ids, "start_us": us(month.start), "end_us": us(month.end)}
+        statement = text(BY_MODEL.format(wanted=TEXTS[self._dialect]))
         found: dict[str, list[tuple[str, int]]] = {}
-        bounds = {**values, "start_us": us(month.start), "end_us": us(month.end)}
-        for agent_run_id, model, cost in self._connection.execute(BY_MODEL, bounds):
+        for agent_run_id, model, cost in self._connection.execute(statement, values).fetchall():
             found.setdefault(agent_run_id, []).append((model, int(cost)))
         return found
 
-    def _known(self, ownership: Ownership, row: Any, models: Sequence[tuple[str, int]] | None) -> RunKnown:
+    def _known(self, owners: Owners, row: Any, models: Sequence[tuple[str, int]] | None) -> RunKnown:
         _, home_id, agent, team, began_us, names, workflow_ref, properties = row
-        name = self.names.get(home_id, NOWHERE).name
-        facts = RunFacts(home_id, name, workflow_file(workflow_ref), agent, team, properties, instant(began_us))
+        began = instant(began_us)
+        key = home_id, agent, team, workflow_ref, properties, owners.moment(home_id, began)
+        found = self._owners.get(key)
+        if found is None:
+            name = self.names.get(home_id, NOWHERE).name
+            facts = run_facts(home_id, name, workflow_ref, agent, team, properties, began_us)
+            found = self._owners[key] = owners.owner_of(facts), owners.of(began).differs(facts)
         if models is None:
-            models = _only(names)
-        return RunKnown(home_id, agent, ownership.owner_of(facts), models)
+            models = self._only.get(names)
+            if models is None:
+                models = self._only[names] = _only(names)
+        return RunKnown(home_id, agent, found[0], models, found[1])
 
 
-def read_stated(
-    session: Session, account_id: int, covered: Coverage, ownerships: Mapping[Month, Ownership]
-) -> tuple[Gathered, Mapping[int, str]]:
-    """All that a month states, and the names of repositories. Raises BooksBrokenError where something is lost.
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a month states; "owner/name" of the account's repositories; and who spent how much in which."""
 
-    `ownerships`: of the month and of every earlier one of which it states something.
+    states: States
+    names: Mapping[int, str]
+
+
+def read_stated(db: Database, account_id: int, covered: Coverage) -> Stated:
+    """All that a month states, read on all processors. Raises BooksBrokenError where something of it is lost.
+
+    Each processor has a snapshot of its own: what a month covers does not change once it closes.
     """
+    with db.reading() as session:
+        reader = Reader(session, account_id, covered)
+        wanted, repositories, runs = reader.booked(), reader.repositories(), reader.runs()
+        names = {each: f"{name.owner}/{name.name}" for each, name in reader.names.items()}
+    parts = [
+        repositories[done : done + REPOSITORIES_AT_ONCE] for done in range(0, len(repositories), REPOSITORIES_AT_ONCE)
+    ]
+    late = _late(db, account_id, covered)
+    states = States()
+    for part in _each(db, account_id, covered, parts, names, runs):
+        states.join(part)
+    if states.own != wanted:
+        raise BooksBrokenError(
+            f"The books have {wanted} nano-USD of {covered.month}, but the entries of its agent runs sum to"
+            f" {states.own}."
+        )
+    states.join(late.states(names))
+    return Stated(states, names)
+
+
+def booked_in(session: Session, account_id: int, covered: Coverage) -> int:
+    """What a month states, in nano-USD, by the ledger's sums alone; what subscriptions cover is in it."""
     reader = Reader(session, account_id, covered)
-    wanted = reader.count()
-    for since in (earliest_key(covered.month), ""):
-        gathered = reader.gather(ownerships[covered.month], reader.ranges(since))
-        reader.adjust(ownerships, gathered)
-        if (gathered.entries, gathered.amount) == wanted:
-            return gathered, {each: f"{name.owner}/{name.name}" for each, name in reader.names.items()}
-    entries, amount = wanted
-    raise BooksBrokenError(
-        f"the ledger has {entries} entries for {covered.month} that sum to {amount} nano-USD, but the agent runs that"
-        f" they name have {gathered.entries} that sum to {gathered.amount}"
-    )
+    return reader.booked() + reader.booked_late()
 
 
-def earliest_key(month: Month) -> str:
-    """No agent run with calls of a month has an earlier key, unless clocks were wrong."""
-    return f"{(us(month.start - AHEAD) // 1000):012x}"
+def _each(
+    db: Database,
+    account_id: int,
+    covered: Coverage,
+    parts: Sequence[Sequence[int]],
+    names: Mapping[int, str],
+    runs: int,
+) -> Iterable[States]:
+    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts), 1 + runs // LEAST_RUNS)
+    if processes <= 1:
+        for part in parts:
+            yield _part(db, account_id, covered, part, names)
+        return
+    # New processes, not forked ones: a fork would share the connections of this one.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        jobs = [pool.submit(_part_there, db.url, account_id, covered, part, names) for part in parts]
+        for job in jobs:
+            yield job.result()
+
+
+def _part_there(
+    url: str, account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]
+) -> States:
+    gc.disable()  # nothing here is garbage before the part is done
+    db = Database(url, pool_size=1)
+    try:
+        return _part(db, account_id, covered, repositories, names)
+    finally:
+        db.close()
+
+
+def _part(
+    db: Database, account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]
+) -> States:
+    with db.reading() as session:
+        gathered = Gathered()
+        owners = owners_of(session, account_id, config_in_force(session, account_id))
+        Reader(session, account_id, covered).gather(owners, repositories, gathered)
+        return gathered.states(names)
+
+
+def _late(db: Database, account_id: int, covered: Coverage) -> Gathered:
+    with db.reading() as session:
+        gathered = Gathered()
+        owners = owners_of(session, account_id, config_in_force(session, account_id))
+        Reader(session, account_id, covered).adjust(owners, gathered)
+        return gathered
 
 
 def _only(names: str) -> list[tuple[str, int]]:
@@ -180,26 +228,30 @@ def _only(names: str) -> list[tuple[str, int]]:
     return [(str(found[0]), 1)] if len(found) == 1 else []
 
 
-SEPARATED = (
+FIELDS = (
     "id || {0} || transaction_id || {0} || book || {0} || repository_id || {0} || number || {0} || agent_run_id || {0}"
+    " || month || {0} || amount_nano_usd || {0} || posted_at_us || {0} || reason"
 )
-FIELDS = SEPARATED + " || month || {0} || amount_nano_usd || {0} || posted_at_us || {0} || reason"
-# Of an index SQLite reads equal keys in the order of rows' numbers, which the ids are.
 ENTRY_TEXT = {
-    "sqlite": f"group_concat({FIELDS.format('char(31)')}, char(30))",
-    "postgresql": f"string_agg({FIELDS.format('chr(31)')}, chr(30) ORDER BY id)",
+    "sqlite": f"group_concat({FIELDS.format('char(31)')}, char(30))",  # in any order: see gathered.in_order
+    "postgresql": f"string_agg({FIELDS.format('chr(31)')}, chr(30))",
 }
-IDS = {
+TEXTS = {
     "sqlite": "SELECT value FROM json_each(:ids)",
     "postgresql": "SELECT jsonb_array_elements_text(CAST(:ids AS jsonb))",
 }
-BOUND = text("SELECT id FROM agent_run WHERE account_id = :account_id AND id > :after ORDER BY id LIMIT 1 OFFSET :most")
-LAST = text("SELECT MAX(id) FROM agent_run WHERE account_id = :account_id AND id > :after")
-IN_RANGE = """
-    SELECT agent_run_id, {text} FROM ledger_entry
-    WHERE account_id = :account_id AND agent_run_id > :after AND agent_run_id <= :last
-        AND month = :month AND id <= :until
-    GROUP BY agent_run_id ORDER BY agent_run_id
+NUMBERS = {
+    "sqlite": TEXTS["sqlite"],
+    "postgresql": "SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)) AS value",
+}
+REPOSITORIES = text("""
+    SELECT DISTINCT repository_id FROM balance WHERE account_id = :account_id AND month = :month ORDER BY repository_id
+""")
+RUNS = text("SELECT COUNT(*) FROM agent_run WHERE account_id = :account_id")
+OWN = """
+    SELECT repository_id, agent_run_id, {text} FROM ledger_entry
+    WHERE account_id = :account_id AND repository_id IN ({wanted}) AND month = :month AND id <= :until
+    GROUP BY repository_id, agent_run_id ORDER BY repository_id, agent_run_id
 """
 OF_RUNS = """
     SELECT agent_run_id, {text} FROM ledger_entry
@@ -207,33 +259,26 @@ OF_RUNS = """
     GROUP BY agent_run_id ORDER BY agent_run_id
 """
 LATE = text("""
-    SELECT DISTINCT month, agent_run_id FROM ledger_entry
-    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month ORDER BY month, agent_run_id
-""")
-LATE_MONTHS = text("""
-    SELECT DISTINCT month FROM ledger_entry
-    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month ORDER BY month
-""")
-COUNT_OWN = text("""
-    SELECT COUNT(*), SUM(CASE WHEN book <> 'usage' THEN amount_nano_usd ELSE 0 END) FROM ledger_entry
-    WHERE account_id = :account_id AND month = :month AND id <= :until
-        AND repository_id IN (SELECT DISTINCT repository_id FROM balance WHERE account_id = :account_id)
-""")
-COUNT_LATE = text("""
-    SELECT COUNT(*), SUM(CASE WHEN book <> 'usage' THEN amount_nano_usd ELSE 0 END) FROM ledger_entry
+    SELECT month, agent_run_id, SUM(CASE WHEN book <> 'usage' THEN amount_nano_usd ELSE 0 END) FROM ledger_entry
     WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month
+    GROUP BY month, agent_run_id ORDER BY month, agent_run_id
+""")
+BALANCES = text("""
+    SELECT SUM(amount_nano_usd) FROM balance WHERE account_id = :account_id AND month = :month AND book <> 'usage'
+""")
+LATER = text("""
+    SELECT SUM(amount_nano_usd) FROM ledger_entry
+    WHERE id > :until AND account_id = :account_id AND month = :month AND book <> 'usage'
 """)
 FACTS = """
     SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.started_at_us,
            agent_run.models, job.workflow_ref, job.repository_properties
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
-    WHERE agent_run.account_id = :account_id
+    WHERE agent_run.account_id = :account_id AND agent_run.id IN ({wanted})
 """
-FACTS_IN_RANGE = f"{FACTS} AND agent_run.id > :after AND agent_run.id <= :last"
-FACTS_OF = FACTS + " AND agent_run.id IN ({wanted})"
-BY_MODEL = text("""
+BY_MODEL = """
     SELECT agent_run_id, model, SUM(cost_nano_usd) FROM model_call
-    WHERE account_id = :account_id AND agent_run_id > :after AND agent_run_id <= :last
+    WHERE account_id = :account_id AND agent_run_id IN ({wanted})
         AND at_us >= :start_us AND at_us < :end_us AND cost_nano_usd IS NOT NULL
     GROUP BY agent_run_id, model ORDER BY agent_run_id, model
-""")
+"""

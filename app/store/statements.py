@@ -45,6 +45,16 @@ def statement_numbered(
     return session.exec(query.order_by(col(StatementRow.version).desc())).first()
 
 
+def statement_in_force(session: Session, account_id: int, month: Month, cost_center: str) -> StatementRow | None:
+    """The newest version of a cost center's statement for a month."""
+    query = select(StatementRow).where(
+        StatementRow.account_id == account_id,
+        StatementRow.month == int(month),
+        StatementRow.cost_center == cost_center,
+    )
+    return session.exec(query.order_by(col(StatementRow.version).desc())).first()
+
+
 def document_of(row: StatementRow) -> Statement:
     """What a row's document says."""
     return parsed(decompressed(row.document))

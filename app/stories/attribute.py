@@ -32,7 +32,7 @@ from app.core.usage import Completeness
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.costs import tied_runs
 from app.store.effects import effect_of, fingerprint, write_effect
-from app.store.jobs import pull_job, run_job
+from app.store.jobs import answer_jobs, pull_job, run_job
 from app.store.manual_links import (
     COMMAND_LINE,
     MOST_NAMED,
@@ -270,15 +270,8 @@ def _keep(session: Session, world: World, account_id: int, runs: Sequence[NamedR
 
 
 def _answer(session: Session, world: World, said: Said, reaction: str, text: str) -> None:
-    """Have a command answered: by a reaction and, where there is something to say, a comment. Each is one write."""
-    number = said.comment.comment_id
-    shown = [("reaction", reaction), ("text", text)]
-    jobs = [
-        pull_job(said.key, "answer", world.now(), f"answer:{number}:{kind}", comment_id=number, **{kind: content})
-        for kind, content in shown
-        if content
-    ]
-    enqueue_all(session, jobs, world.now())
+    now = world.now()
+    enqueue_all(session, answer_jobs(said.key, said.comment.comment_id, reaction, text, now), now)
 
 
 def answer(job: Job, world: World) -> None:

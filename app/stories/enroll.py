@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from app.core.config import in_force, read
-from app.core.config_file import Problem
+from app.core.config_file import CONFIG_FILE, Problem
 from app.core.events import InstallationEvent, RepositoryEvent
 from app.core.facts import InstallationFact, RepositoryFact
 from app.core.month import Month
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from app.github.client import GitHubClient
 
 CONFIG_REPOSITORIES = (".github-private", ".github")
-CONFIG_FILE = "mergemeter.yml"
 FIRST_SURVEY = timedelta(hours=1)
 SURVEY_SPACING = timedelta(seconds=10)
 log = logging.getLogger(__name__)

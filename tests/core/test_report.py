@@ -71,9 +71,9 @@ PULLS = {
 }
 
 
-def golden(name: str, text: str) -> str:
+def golden(name: str, text: str, suffix: str = "md") -> str:
     """The text that people agreed to; written anew with GOLDEN=write."""
-    file = GOLDEN / f"{name}.md"
+    file = GOLDEN / f"{name}.{suffix}"
     if os.environ.get("GOLDEN") == "write":
         file.write_text(text, encoding="utf-8")
     return file.read_text(encoding="utf-8")

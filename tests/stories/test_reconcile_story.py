@@ -70,7 +70,7 @@ def adjustments(stage: Stage) -> list[tuple[object, ...]]:
 
 def close(stage: Stage, account_id: int, month: Month) -> None:
     with stage.world.db.transaction() as session:
-        begin_closing(session, account_id, month, [], early=False, actor="test", now=stage.now())
+        begin_closing(session, account_id, month, early=False, actor="test", now=stage.now())
 
 
 def test_what_is_not_final_is_estimated_and_an_invoice_is(stage: Stage) -> None:

@@ -64,10 +64,10 @@ def owner_findings(terms: Chargeback, spent: Iterable[Spent], editors: str) -> l
 def _without_owner(spent: Sequence[Spent]) -> Iterator[Finding]:
     loose = [each for each in spent if each.owner.cost_center == UNASSIGNED]
     for repository, amount, count in _summed(loose, lambda each: each.repository):
-        what = repository or "What agents did that name no repository"
-        yield Finding(
-            Code.NO_OWNER, f"{what} belongs to no cost center: what it cost is unassigned.", UNASSIGNED, amount, count
-        )
+        sentence = f"{repository} belongs to no cost center: what it cost is unassigned."
+        if not repository:
+            sentence = "Agent runs that name no repository belong to no cost center: what they cost is unassigned."
+        yield Finding(Code.NO_OWNER, sentence, UNASSIGNED, amount, count)
 
 
 def _without_budget_owner(terms: Chargeback, spent: Sequence[Spent]) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.core.chargeback.terms import SHARED, UNASSIGNED, Chargeback, CostCenter, Pattern, Subscription
+from app.core.chargeback.terms import SHARED, UNASSIGNED, Chargeback, CostCenter, Pattern, Subscription, is_nobodys
 from app.core.config import Config
 from app.core.month import Month
 
@@ -93,14 +93,16 @@ class Ownership:
         """The one who pays for an agent run."""
         if self._plain:
             return NOBODY
-        values = self.history.get(run.repository_id)
-        held = bisect_right(values.since, run.at) if values is not None else 0
-        between = bisect_right(self._bounds, run.at)
-        key = (*run[:-1], held, between)
+        key = (*run[:-1], *self.moment(run.repository_id, run.at))
         owner = self._known.get(key)
         if owner is None:
             owner = self._known[key] = self._found(run)
         return owner
+
+    def moment(self, repository_id: int, at: datetime) -> tuple[int, int]:
+        """Between which changes of the property's value and of the rules an instant is."""
+        values = self.history.get(repository_id)
+        return bisect_right(values.since, at) if values is not None else 0, bisect_right(self._bounds, at)
 
     def differs(self, run: RunFacts) -> bool:
         """Whether the signed property names another cost center than the history; both must name one."""
@@ -176,6 +178,11 @@ class Owners:
         """As the books of an instant's month know it."""
         return self._by_month[bisect_right(self._ends, at)] if self._ends else self.now
 
+    def moment(self, repository_id: int, at: datetime) -> tuple[int, int, int]:
+        """What of an instant matters: two with the same have the same owner, all else being equal."""
+        number = bisect_right(self._ends, at)
+        return number, *self._by_month[number].moment(repository_id, at)
+
     def owner_of(self, run: RunFacts) -> Owner:
         """The one who pays for an agent run."""
         return self.of(run.at).owner_of(run)
@@ -190,7 +197,7 @@ def center_of_value(terms: Chargeback, value: str) -> str:
 
 
 def _own_center(value: str) -> str:
-    return UNASSIGNED if value.startswith(SHARED) else value
+    return UNASSIGNED if is_nobodys(value) else value
 
 
 @lru_cache(maxsize=64)

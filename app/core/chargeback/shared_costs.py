@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.chargeback.statement import SharedCost, Statement
-from app.core.chargeback.terms import SHARED, UNASSIGNED, Method, Sharing
+from app.core.chargeback.terms import Method, Sharing, is_nobodys
 from app.core.money import NanoUsd, cents, share
 
 
@@ -59,17 +59,12 @@ def share_out(pools: Sequence[SharedPool], direct: Mapping[str, NanoUsd]) -> Sha
     )
 
 
-def is_nobodys(name: str) -> bool:
-    """Whether a statement's name is no cost center's: what nobody owns, or what is shared."""
-    return name == UNASSIGNED or name.startswith(SHARED)
-
-
 def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedCost]:
     weighed = _weighed(pool.sharing, active)
     weights = {name: weight for name, weight in sorted(weighed.by_name.items()) if weight}
     if not weights or not pool.total:
         return {}
-    amounts = share(pool.total, list(weights.values()))
+    amounts, in_all = share(pool.total, list(weights.values())), sum(weights.values())
     return {
         name: SharedCost(
             pool=pool.key,
@@ -78,7 +73,7 @@ def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedC
             fell_back=weighed.fell_back,
             pool_total=pool.total,
             weight=weight,
-            weights=sum(weights.values()),
+            weights=in_all,
             amount=amount,
         )
         for (name, weight), amount in zip(weights.items(), amounts, strict=True)

@@ -156,6 +156,8 @@ class Statement:
     figures: tuple[Figures, ...] = ()  # this month's, and those before it, the oldest first
     findings: tuple[str, ...] = ()  # what was found before closing and concerns it
     answers: tuple[str, ...] = ()  # to the disputes of former versions
+    ledger_until: int = 0  # the last ledger entry that its month knows
+    config_sha256: str = ""  # of the configuration by which its owners are told
     currency: str = "USD"
 
     @property

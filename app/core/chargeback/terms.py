@@ -14,6 +14,13 @@ from app.core.month import Month
 
 UNASSIGNED = "unassigned"  # the cost center of what nobody owns; no other may have its name
 SHARED = "shared:"  # before a pool's name: what is spent there, before it is shared out
+SUBSCRIPTION = "subscription:"  # before the name of one whose fee is shared
+
+
+def is_nobodys(name: str) -> bool:
+    """Whether a statement's name is no cost center's: what nobody owns, or what is shared. In any case."""
+    low = name.lower()
+    return low == UNASSIGNED or low.startswith((SHARED, SUBSCRIPTION))
 
 
 class Method(StrEnum):

@@ -12,8 +12,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from app.core.chargeback.terms import (
-    SHARED,
-    UNASSIGNED,
     Chargeback,
     CloseTerms,
     CostCenter,
@@ -23,6 +21,7 @@ from app.core.chargeback.terms import (
     Pool,
     Sharing,
     Subscription,
+    is_nobodys,
 )
 from app.core.config_file import Problem, Where, named
 from app.core.money import nano_usd
@@ -77,7 +76,7 @@ class _Reading:
         names = Counter(value.lower() for values in all_names for value in values)
         for value in sorted(value for value, times in names.items() if times > 1):
             self._say(where, f'has two cost centers for "{value}"; names and values are the same in any case')
-        for value in sorted(value for value in names if value == UNASSIGNED or value.startswith(SHARED)):
+        for value in sorted(value for value in names if is_nobodys(value)):
             self._say(where, f'cannot use "{value}": that is what nobody owns, or what is shared')
 
     def _center(self, name: str, each: Mapping[str, Any], where: Where, teams: frozenset[str]) -> CostCenter:

@@ -25,6 +25,7 @@ MARKS = {"Mn", "Me"}
 MARKS_IN_A_ROW = 2  # a letter needs no more; towers of them cover the lines around
 
 PLAIN_WORD = re.compile(r"[(]?(?:[A-Za-z]{1,24}(?:['’][a-z]{1,2})?)[)]?[.,;:]?|[0-9]{1,6}[,;:]?")
+LOGIN = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}(?:_[A-Za-z0-9]{1,20})?")  # the end: of managed users
 SHA = re.compile(r"[0-9a-f]{7,}", re.IGNORECASE)
 
 
@@ -59,6 +60,11 @@ def prose(text: str, limit: int = SENTENCE) -> str:
             odd = []
         (words if harmless else odd).append(word)
     return " ".join(word for word in words if word)
+
+
+def mention(login: str) -> str:
+    """A person told on purpose, "@alice": for the few who are asked for something. What is no login is a code span."""
+    return f"@{login}" if LOGIN.fullmatch(login) else code(login)
 
 
 def codes(texts: tuple[str, ...], most: int = 2, limit: int = 40) -> str:

@@ -7,6 +7,8 @@ class Kind(StrEnum):
     COMMENT = "comment"  # target: repository id, pull number
     SUMMARY = "summary"  # target: account id, month as yyyymm
     ANSWER = "answer"  # target: repository id, pull number, the id of the comment with the command
+    STATEMENT = "statement"  # target: account id, month as yyyymm, the statement's number in it
+    NOTICE = "notice"  # below a statement. Target: as the statement's, version, days (0: the version itself)
     JOB = "job"  # of the Action alone. Target: repository id, pull number, a number for the workflow and job
 
 

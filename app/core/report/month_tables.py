@@ -1,9 +1,9 @@
 """The tables and the chart of a month. Names of private repositories never reach a public issue from here."""
 
 from collections.abc import Sequence
-from json import dumps
 
 from app.core.money import NanoUsd, dollars_text, usd
+from app.core.report import mermaid
 from app.core.report.coverage import PRIVATE
 from app.core.report.escape import NOTHING, code, label
 from app.core.report.numbers import Amounts, count, factor_text, from_cache, tokens_text
@@ -15,7 +15,6 @@ ROWS_LONGEST = 30_000  # characters of the repositories' table; what does not fi
 BARS = 10
 DEAREST = 10
 NO_MERGE = "no merged PR"
-BLUE = "#1f6feb"  # seen on GitHub's light and dark pages alike
 
 MONEY_HEAD = [
     *("Repository", "Spend", "Agent pulls merged", "Period", "Cohort", "Direct"),
@@ -51,21 +50,8 @@ def chart(report: MonthReport, active: Sequence[RepositoryMonth]) -> str:
     if rest := active[BARS:]:
         bars.append((f"{len(rest)} more", sum(_height(report, each.figures) for each in rest)))
     what, unit = ("Spend", "USD") if report.money else ("Tokens", "million tokens")
-    names = ", ".join(f'"{name}"' for name, _ in bars)
-    highest = max(100, *(height for _, height in bars))
-    look = {"xyChart": {"height": 120 + 40 * len(bars)}, "themeVariables": {"xyChart": {"plotColorPalette": BLUE}}}
-    lines = [
-        "```mermaid",
-        f"%%{{init: {dumps(look)}}}%%",
-        "xychart-beta horizontal",
-        f'    title "{what} by repository, {month_text(report.month)}"',
-        f"    x-axis [{names}]",
-        # Without its ends the axis would begin at the smallest bar.
-        f'    y-axis "{unit}" 0 --> {_decimal(highest)}',
-        f"    bar [{', '.join(_decimal(height) for _, height in bars)}]",
-        "```",
-    ]
-    return "\n".join(lines)
+    title = f"{what} by repository, {month_text(report.month)}"
+    return mermaid.bars(title, [name for name, _ in bars], [height for _, height in bars], mermaid.Axis(unit))
 
 
 def dearest(report: MonthReport) -> str:
@@ -135,7 +121,3 @@ def _height(report: MonthReport, figures: MonthFigures) -> int:
     if report.money:
         return max(0, int((usd(figures.spend) * 100).to_integral_value()))
     return figures.tokens.total // 10_000
-
-
-def _decimal(hundredths: int) -> str:
-    return f"{hundredths // 100}.{hundredths % 100:02}"

@@ -12,7 +12,7 @@ from app.sandbox.refusals import validation_failed
 from app.sandbox.rest.door import Answer, Call, Operation
 from app.sandbox.rest.fields import each, nullable, one_of, shape, text
 from app.sandbox.shapes import accounts, conversations
-from app.sandbox.state import Comment, InstallationToken, Issue, Reaction
+from app.sandbox.state import Account, Comment, InstallationToken, Issue, Reaction
 
 MOST_BYTES = 262_144
 TOO_LONG = "body is too long (maximum is 65536 characters)"
@@ -98,10 +98,17 @@ def update_issue(call: Call) -> Answer:
     if "labels" in body:
         issue.labels = _label_names(call)
     if "assignees" in body:
-        issue.assignees = [call.hub.account(login) for login in body["assignees"]]
+        issue.assignees = _assignees(call, body["assignees"])
     _change_state(call, issue)
     issue.updated_at = call.hub.now()
     return Answer(body=conversations.issue(call.hub, call.repository, issue))
+
+
+def _assignees(call: Call, logins: list[str]) -> list[Account]:
+    people = [call.hub.account(login) for login in logins]
+    if any(person.kind != "User" or call.repository.role(person) == "none" for person in people):
+        raise validation_failed("Issue", "assignees", "invalid")
+    return people
 
 
 def _change_state(call: Call, issue: Issue) -> None:

@@ -148,8 +148,8 @@ TABLES = {
         app_id number | swept_until_us number, newest_us number, cursor string, arriving flag, read_at_us number
     """,
     "effect": """
-        account_id number, key string | github_id number?, location string, body_sha256 string, state string,
-        note text, updated_at_us number
+        account_id number, key string | github_id number?, repository_id number, location string, body_sha256 string,
+        state string, note text, updated_at_us number
     """,
     "inbox": """
         delivery_id string | event string, action string, installation_id number, account_id number,
@@ -319,6 +319,7 @@ INDEXES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("uq_agent_run_identity", "agent_run", "account_id workflow_job_id agent session", {"unique": True}),
     ("ix_balance_month", "balance", "account_id month", {}),
     ("ix_correction_agent_run", "correction", "account_id agent_run_id", {}),
+    ("ix_effect_place", "effect", "account_id repository_id github_id", {**waiting("repository_id <> 0")}),
     ("ix_inbox_received_at_us", "inbox", "received_at_us", {}),
     ("ix_installation_installation_id", "installation", "installation_id", {}),
     ("ix_job_lane", "job", "lane run_at_us id", {**waiting("state < 2")}),

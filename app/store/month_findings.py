@@ -1,0 +1,73 @@
+"""What is doubtful about a month before it closes: all of it at once. Reads only.
+
+About owners, from what the month states; about usage, from the sums that are kept of each repository's month.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.core.chargeback.findings import Finding, Spent, owner_findings
+from app.core.chargeback.periods import is_early
+from app.core.config import Config
+from app.core.ledger import Book
+from app.core.money import NanoUsd
+from app.core.month import Month
+from app.core.month_sums import MonthSums
+from app.store.configs import config_in_force
+from app.store.owner_findings import editors_of
+from app.store.periods import config_of_period, period_of
+from app.store.rolled_up import months_of
+from app.store.stated import Stated
+
+EARLY = "Vendors' figures of this month may still move until day 8 of the next one: what changes becomes adjustments."
+LOOSE = (Book.UNATTRIBUTED.value, Book.ABANDONED.value)
+MOST_NAMED = 5
+
+
+def findings_of(session: Session, account_id: int, month: Month, stated: Stated, now: datetime) -> list[Finding]:
+    """All findings of a month, by the configuration with which it closes."""
+    row = period_of(session, account_id, month)
+    config = config_in_force(session, account_id) if row is None else config_of_period(row)
+    sums = {each: own for each, (_, own) in months_of(session, account_id, config, month, now).items()}
+    found = [Finding("early", EARLY)] if is_early(month, now) else []
+    found += _usage(config, sums, stated)
+    terms = config.chargeback
+    spent = [
+        Spent(stated.names.get(repository_id, ""), owner, NanoUsd(amount), runs, differing)
+        for (repository_id, owner), (amount, runs, differing) in stated.states.spent.items()
+    ]
+    return [*found, *owner_findings(terms, spent, editors_of(session, account_id, terms.property_name))]
+
+
+def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterator[Finding]:
+    """What is not known of a month's usage, or not of whom it is."""
+    models = sorted({model for each in sums.values() for model in each.unpriced_models})
+    if calls := sum(each.unpriced_calls for each in sums.values()):
+        named = ", ".join(models[:MOST_NAMED]) + (" …" if len(models) > MOST_NAMED else "")
+        sentence = f"{calls} model calls have no price ({named}): their cost is unknown and in no statement."
+        yield Finding(
+            "unpriced-models", f"{sentence} Give their prices in mergemeter.yml and run reprice.", count=calls
+        )
+    if incomplete := sum(each.incomplete for each in sums.values()):
+        sentence = f"{incomplete} agent runs have no whole record: they cost at least what is stated."
+        yield Finding("incomplete-records", sentence, count=incomplete)
+    loose, runs = _without_pull(stated)
+    if loose:
+        sentence = f"{runs} agent runs that no pull is known of are unattributed or abandoned."
+        yield Finding("unattributed-spend", sentence, amount=NanoUsd(loose), count=runs)
+    tags = Counter[bool]()
+    for repository_id, each in sums.items():
+        name = stated.names.get(repository_id, "").partition("/")[2]
+        for tag, number in each.by_team.items():
+            tags[config.names_a_team(tag, name)] += number
+    if config.teams and tags[False]:
+        sentence = f"{tags[False]} agent runs name no team that their repository may use."
+        yield Finding("untagged-agent-runs", sentence, count=tags[False])
+
+
+def _without_pull(stated: Stated) -> tuple[int, int]:
+    lines = [line for own in stated.states.lines.values() for line in own if line.book in LOOSE]
+    return sum(line.amount + line.covered for line in lines), sum(line.agent_runs for line in lines)
