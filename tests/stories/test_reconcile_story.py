@@ -17,7 +17,7 @@ from app.store.invoice_adjustments import entered_of
 from app.store.invoices import billed_by_bucket, invoice_lines, invoices_of
 from app.store.periods import begin_closing
 from app.stories.import_invoices import Imported, import_file
-from app.stories.reconcile import Reconciliation, enter, reconciliation
+from app.stories.reconcile import Reconciliation, StillOpenError, enter, reconciliation
 from app.world import World
 from tests.stories.stage import CALL_NANO_USD, Stage, prices
 from tests.stories.test_read_vendors_story import OCTOBER, at, configure
@@ -213,32 +213,35 @@ def test_a_difference_is_entered_by_cost_center_in_the_open_month_and_only_once(
     assert {center: amount for center, (amount, _) in entered.items()} == {"payments": -200, "web": -100}
 
 
-def test_a_month_that_is_open_itself_gets_its_own_adjustment(stage: Stage) -> None:
+def test_a_month_that_is_open_is_not_adjusted(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD + 1)))
-    enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage) == [(202610, 202610, "payments", 1, "invoice")]
+    with pytest.raises(StillOpenError, match="2026-10 is open"):
+        enter(stage.world, account_id, OCTOBER, "test")
+    assert adjustments(stage) == []
 
 
 def test_residuals_stay_until_a_rule_shares_them(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD)), "anthropic,wrkspc_ci,claude-opus-4-6,2026-10,1,USD,,A-1,2")
+    close(stage, account_id, OCTOBER)
     assert enter(stage.world, account_id, OCTOBER, "test") == []
     assert told(stage, account_id).proposals.left == {"anthropic": 10**9}
     configure(stage, account_id, CONFIG.format(residuals="proportional"))
     enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage) == [(202610, 202610, "payments", 10**9, "invoice")]
+    assert adjustments(stage) == [(202611, 202610, "payments", 10**9, "invoice")]
     configure(stage, account_id, CONFIG.format(residuals="none"))
     enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage)[1:] == [(202610, 202610, "payments", -(10**9), "invoice")]
+    assert adjustments(stage)[1:] == [(202611, 202610, "payments", -(10**9), "invoice")]
 
 
 def test_nothing_is_taken_back_while_figures_are_estimated_again(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD + 1)))
+    close(stage, account_id, OCTOBER)
     enter(stage.world, account_id, OCTOBER, "test")
     bring(stage, account_id, invoice("5", number="A-1", day="2026-11"))  # the invoice was of another month
     assert [line.state for line in told(stage, account_id).lines] == [State.ESTIMATED]
