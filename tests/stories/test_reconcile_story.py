@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core.chargeback.statement import Kind
 from app.core.month import Month
 from app.core.reconcile import State
 from app.store.configs import config_of, save_config
@@ -16,6 +17,8 @@ from app.store.database import Database
 from app.store.invoice_adjustments import entered_of
 from app.store.invoices import billed_by_bucket, invoice_lines, invoices_of
 from app.store.periods import begin_closing
+from app.store.statements import document_of
+from app.stories.close_period import close as close_month
 from app.stories.import_invoices import Imported, import_file
 from app.stories.reconcile import Reconciliation, StillOpenError, enter, reconciliation
 from app.world import World
@@ -298,3 +301,24 @@ def test_any_order_of_imports_and_repeats_bills_the_same(
         told_by_model[line.bucket.model] += line.billed
     assert told_by_model == by_model
     assert replace(found) == reconciliation(world, account_id, OCTOBER)
+
+
+def test_statements_and_what_invoices_add_to_them_are_what_was_billed(stage: Stage) -> None:
+    account_id = set_up(stage, "proportional")
+    stage.agent("acme/widgets", calls=2)
+    stage.agent("acme/site", calls=1)
+    stage.settle()
+    at(stage, 2026, 11, 9, 8)
+    stage.agent("acme/widgets", calls=1)
+    stage.settle()
+    october = close_month(stage.world, account_id, OCTOBER, "test").statements
+    bring(stage, account_id, invoice(usd(4 * CALL_NANO_USD + 1)), invoice("-0.5", "2", kind="credit"))
+    enter(stage.world, account_id, OCTOBER, "test")
+    at(stage, 2026, 12, 9, 8)
+    november = close_month(stage.world, account_id, OCTOBER.next, "test").statements
+    fees = 200 * 10**9  # of the subscription, each month
+    total = sum(each.total_nano_usd for each in (*october, *november)) - 2 * fees
+    assert total == 4 * CALL_NANO_USD + 1 - 5 * 10**8 + CALL_NANO_USD
+    added = [each.amount for row in november for each in document_of(row).adjustments if each.kind is Kind.INVOICE]
+    assert len(added) == 2
+    assert sum(added) == CALL_NANO_USD + 1 - 5 * 10**8
