@@ -57,7 +57,7 @@ def calls(draw: st.DrawFn) -> list[ModelCall]:
     for _ in range(draw(st.integers(1, 6))):
         provider, model = draw(MODELS)
         tokens = [draw(COUNTS) for _ in range(6)]
-        used = Tokens(*tokens, draw(st.integers(0, tokens[5])))
+        used = Tokens._make([*tokens, draw(st.integers(0, tokens[5]))])
         when = at(draw(st.integers(1, 28)), draw(st.integers(0, 23)), draw(st.integers(0, 59)))
         searches = draw(st.integers(0, 3)) if provider == "anthropic" else 0
         found.append(call(provider, model, when, used, web_searches=searches))
