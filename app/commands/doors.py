@@ -180,6 +180,12 @@ def statement_show(settings: Settings, options: argparse.Namespace) -> int:
     return show_statement(settings, options)
 
 
+def statement_why(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import explain_line
+
+    return explain_line(settings, options)
+
+
 def statement_month(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.statements import show_month
 

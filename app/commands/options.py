@@ -148,7 +148,6 @@ def _adjust(adjust: argparse.ArgumentParser) -> None:
     adjust.add_argument("--amount", required=True, help="US dollars, as 12.34")
     adjust.add_argument("--reason", required=True, help="it is kept, and shown on the statement")
     adjust.add_argument("--evidence", required=True, help="what it rests on: a ticket, an invoice, an address")
-    adjust.add_argument("--dispute", help="the number of the statement whose dispute wins it, as 2026-10-003")
     adjust.add_argument("--by", default="", help="who decides; default: the user of this machine")
     adjust.add_argument("--account", help="login or id; needed where there are several")
 
@@ -231,7 +230,7 @@ def _token(token: argparse.ArgumentParser) -> None:
 
 
 def _statement(statement: argparse.ArgumentParser) -> None:
-    actions = statement.add_subparsers(metavar="list|show|month|accept|dispute|resolve", required=True)
+    actions = statement.add_subparsers(metavar="list|show|why|month|accept|dispute|resolve", required=True)
     _showing(actions)
     _deciding(actions)
 
@@ -246,6 +245,13 @@ def _showing(actions: Any) -> None:
     show.add_argument("number", help="of the statement, as 2026-10-003")
     show.add_argument("--version", type=int, help="default: the one in force")
     show.add_argument("--form", choices=("markdown", "html", "csv", "json"), default="markdown")
+    why = actions.add_parser("why", help="what a line of a statement is made of, down to single charges")
+    why.set_defaults(run=doors.statement_why)
+    why.add_argument("number", help="of the statement, as 2026-10-003")
+    why.add_argument("line", help="its number on the statement, as 12, or A3 for an adjustment")
+    why.add_argument("--page", type=int, default=1, help="of the line's agent runs, the biggest first")
+    why.add_argument("--version", type=int, help="default: the one in force")
+    why.add_argument("--account", help="login or id; needed where there are several")
     month = actions.add_parser("month", help="all statements of a month on one page")
     month.set_defaults(run=doors.statement_month)
     month.add_argument("month", help="as 2026-10")

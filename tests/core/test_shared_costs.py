@@ -69,6 +69,12 @@ def test_a_fixed_method_passes_over_who_has_no_percent() -> None:
     assert amounts(share_out([pool(usd("8"), Method.FIXED, {"api": 100, "web": 0})], {})) == {"api": [usd("8")]}
 
 
+def test_of_equal_remainders_the_last_name_gets_the_nano_dollar_however_they_were_written() -> None:
+    for names in ("abc", "cba", "bca"):
+        shares = share_out([pool(NanoUsd(100), Method.FIXED, dict.fromkeys(names, 1))], {})
+        assert amounts(shares) == {"a": [33], "b": [33], "c": [34]}
+
+
 def test_without_direct_cost_a_proportional_method_shares_evenly_and_says_so() -> None:
     shares = share_out([pool(usd("8"), Method.PROPORTIONAL)], {"api": ZERO, "web": ZERO})
     parts = [part for parts in shares.taken.values() for part in parts]

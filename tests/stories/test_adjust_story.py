@@ -86,13 +86,6 @@ def test_a_credit_takes_from_one_cost_center_and_names_itself(world: World) -> N
     ]
 
 
-def test_what_a_dispute_wins_names_the_statement(world: World) -> None:
-    adjust(world, ACCOUNT, replace(TRANSFER, dispute="2026-10-001"), "root")
-    assert rows(world.db, "SELECT DISTINCT kind, evidence FROM adjustment") == [
-        ("dispute", "dispute of 2026-10-001: ticket 7")
-    ]
-
-
 @pytest.mark.parametrize("name", ["unassigned", "Gone", "ops"])
 def test_a_cost_center_is_known_by_the_configuration_or_by_a_statement(world: World, name: str) -> None:
     assert not adjust(world, ACCOUNT, replace(TRANSFER, giver=name), "root").again
@@ -106,9 +99,6 @@ def test_a_cost_center_is_known_by_the_configuration_or_by_a_statement(world: Wo
         ({"original": Month(2026, 7)}, "the first month that closed is 2026-08"),
         ({"to": "webb"}, "There is no cost center 'webb'. There are: Gone, api, ops, unassigned, web."),
         ({"giver": "shared:bots"}, "no cost center 'shared:bots'"),
-        ({"dispute": "2026-10-009"}, "no statement '2026-10-009'"),
-        ({"dispute": "2026-10-001", "original": Month(2026, 8)}, "2026-08 has no statement"),
-        ({"dispute": "2026-10-001", "giver": "ops"}, "is api's"),
     ],
 )
 def test_what_the_books_do_not_allow_is_refused(world: World, other: dict[str, Any], told: str) -> None:

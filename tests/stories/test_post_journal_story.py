@@ -158,7 +158,8 @@ def test_another_accounts_journal_of_the_same_number_is_another_one(world: World
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [(None, "2026-10 is open: close it, "), (PeriodState.CLOSING, "is closing: close it again")]
+    ("state", "told"),
+    [(None, "2026-10 is open: `period close 2026-10` closes it"), (PeriodState.CLOSING, "is closing: .* finishes it")],
 )
 def test_a_month_that_has_not_closed_makes_no_journal(sqlite: Database, state: PeriodState | None, told: str) -> None:
     install(sqlite)

@@ -85,8 +85,8 @@ class Ownership:
     def __init__(self, config: Config, history: Mapping[int, PropertyValues] | None = None) -> None:
         self.config, self.history = config, history or {}
         self._bounds = _bounds(config.chargeback)
-        self._rules = any((config.chargeback.property_name, config.chargeback.centers, config.chargeback.pools))
-        self._plain = not self._rules and not config.chargeback.subscriptions
+        terms = config.chargeback
+        self._plain = not any((terms.property_name, terms.centers, terms.pools, terms.subscriptions))
         self._known: dict[tuple[object, ...], Owner] = {}
 
     def owner_of(self, run: RunFacts) -> Owner:

@@ -158,7 +158,7 @@ def spend_chart(drawn: pictures.Picture, names: list[str]) -> str:
 def _cut(sentences: tuple[str, ...]) -> list[str]:
     shown = [prose(each, 400) for each in sentences[:MOST_SAID]]
     rest = len(sentences) - MOST_SAID
-    return [*shown, *([f"… and {rest:,} more, all in the page to print"] if rest > 0 else [])]
+    return [*shown, *([f"… and {rest:,} more, all in the other forms"] if rest > 0 else [])]
 
 
 def _meaning(paper: Paper) -> list[str]:
