@@ -28,7 +28,8 @@ RUNS_AT_ONCE = 10_000
 LAST_KEY = "g"  # keys are hexadecimal
 # A key is made when a record comes. Calls that are dated further ahead than this are refused.
 AHEAD = timedelta(days=2)
-NOWHERE_YET: Holding = {Spot(Book.UNATTRIBUTED): 0}
+UNATTRIBUTED, ABANDONED = Spot(Book.UNATTRIBUTED), Spot(Book.ABANDONED)
+NOWHERE_YET: Holding = {UNATTRIBUTED: 0}
 
 Calls = list[tuple[tuple[Any, ...], tuple[int, ...]]]  # fields of Deal, and of Used
 Stating = tuple[Stated, Calls]
@@ -44,7 +45,7 @@ class Range(NamedTuple):
 class StatedRuns:
     """A month's agent runs, one after the other. `tier_starts`: where price tiers of some models begin.
 
-    `with_late`: also what it states of months before it.
+    `with_late`: also what it states of months before it. `known_until_us`: when it began to close.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class StatedRuns:
         owners: Owners,
         tier_starts: Callable[[Collection[str]], Collection[int]],
         with_late: bool,
+        known_until_us: int = EVER,
     ) -> None:
         self.reader = Reader(session, account_id, covered)
         self._session, self._connection = session, session.connection()
@@ -63,7 +65,7 @@ class StatedRuns:
         self._config, self._owners = config, owners
         self._tier_starts = tier_starts
         self._until = EVER if covered.until is None else covered.until
-        self._with_late = with_late
+        self._with_late, self._known_until_us = with_late, known_until_us
         self._models: set[str] = set()
         self._starts: set[int] = set()
         self._workflows: dict[tuple[str, str], tuple[str, str]] = {}
@@ -118,7 +120,7 @@ class StatedRuns:
         calls = self._used(rows, IN_RANGE, values)
         for row in rows:
             after, used = held.get(row[0], NOTHING), calls.get(row[0], [])
-            if after or used:
+            if after or self._cost_nothing(row, used):
                 run, covered_by = self._run(row)
                 self.amount += sum(after.values())
                 yield Stated(run, month, after or self._tied(run), NOTHING, covered_by), used
@@ -139,19 +141,24 @@ class StatedRuns:
             calls = self._used(rows, f"agent_run_id {chosen}", values)
             for row in rows:
                 run, covered_by = self._run(row)
-                stated = Stated(run, month, after.get(row[0], NOTHING), before.get(row[0], NOTHING), covered_by)
-                self.amount += stated.amount
-                yield stated, calls.get(row[0], [])
+                held, was = (_without_abandoned(each.get(row[0], NOTHING)) for each in (after, before))
+                self.amount += sum(held.values()) - sum(was.values())
+                if held != was:
+                    yield Stated(run, month, held, was, covered_by), calls.get(row[0], [])
 
     def _run(self, row: Any) -> tuple[Run, str]:
         """What rows say of a run, and the subscription that pays for it."""
-        run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties, _ = row
+        run_id, home_id, agent, team, began_us, workflow, workflow_ref, properties, _, _ = row
         owner, name, _ = self.reader.names.get(home_id, NOWHERE)
         repository = f"{owner}/{name}" if name else ""
         shown, file = self._workflow(workflow_ref, repository)
         payer = self._owners.owner_of(RunFacts(home_id, name, file, agent, team, properties, instant(began_us)))
         tag = team if self._config.names_a_team(team, name) else ""
         return Run(run_id, agent, home_id, repository, shown or workflow, tag, payer.cost_center), payer.covered_by
+
+    def _cost_nothing(self, row: Any, used: Calls) -> bool:
+        """Whether calls that are in no book are the month's: they cost nothing, and were known when it closed."""
+        return bool(used) and row[9] <= self._known_until_us and not any(amounts[9] for _, amounts in used)
 
     def _workflow(self, workflow_ref: str, repository: str) -> tuple[str, str]:
         """The workflow's path where its file is the repository's own, and the file's name."""
@@ -178,7 +185,7 @@ class StatedRuns:
         return found
 
     def _used(self, runs: Iterable[tuple[Any, ...]], chosen: str, values: Mapping[str, Any]) -> dict[str, Calls]:
-        models = {model for names in {row[-1] for row in runs} for model in json.loads(names)}
+        models = {model for names in {row[8] for row in runs} for model in json.loads(names)}
         starts = self._tier_starts(models - self._models)
         self._models |= models
         self._starts |= set(starts)
@@ -191,6 +198,15 @@ class StatedRuns:
     def _rows(self, statement: str, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows, from the driver itself: a range has 50,000 of them."""
         return Raw(statement).run(self._session, values).fetchall()
+
+
+def _without_abandoned(holding: Holding) -> Holding:
+    """What waited for a pull and found none stays where it was told to be: nobody's cost changes by it."""
+    abandoned = holding.get(ABANDONED)
+    if abandoned is None:
+        return holding
+    rest = {spot: amount for spot, amount in holding.items() if spot != ABANDONED}
+    return rest | {UNATTRIBUTED: rest.get(UNATTRIBUTED, 0) + abandoned}
 
 
 def _tier(starts: Collection[int]) -> str:
@@ -240,7 +256,8 @@ CALLS = """
 """
 FACTS = """
     SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.started_at_us,
-           job.workflow, job.workflow_ref, job.repository_properties, agent_run.models
+           job.workflow, job.workflow_ref, job.repository_properties, agent_run.models,
+           COALESCE(job.closed_at_us, job.opened_at_us)
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
     WHERE agent_run.account_id = :account_id AND {chosen} ORDER BY agent_run.id
 """

@@ -28,6 +28,7 @@ from app.store.focus_pulls import pulls_of_month
 from app.store.keys import instant
 from app.store.ownership import owners_of
 from app.store.periods import config_of_period, coverage_of, marks_of, period_of
+from app.store.stated import EVER
 from app.store.statements import document_of, newest_statements
 from app.store.tables import LedgerEntry
 from app.world import World
@@ -71,7 +72,8 @@ class MonthExport:
         self.builder = Builder(Catalogue(world.prices, self._config), terms)
         self._until = covered.until
         self._runs = StatedRuns(
-            session, account_id, covered, self._config, self._owners, world.prices.tier_starts, with_late
+            session, account_id, covered, self._config, self._owners, world.prices.tier_starts, with_late,
+            EVER if self._row is None else self._row.closing_at_us,
         )  # fmt: skip
 
     def batches(self) -> Iterator[tuple[Metered, Metered]]:
