@@ -117,7 +117,7 @@ def standing(paper: Paper) -> str:
         return _asked(paper)
     if now.state is StatementState.DISPUTED:
         return f"**Disputed{by}{on}**{because}\n\nThe answer comes as the next version. Nobody else has to wait."
-    word = "Booked" if now.state is StatementState.POSTED else "Accepted"
+    word = "Booked; accepted" if now.state is StatementState.POSTED else "Accepted"
     return f"**{word}{by}{on}**{because}" if because else f"**{word}{by}{on}.**"
 
 
