@@ -8,7 +8,6 @@ from app.core.report.escape import plain
 from app.core.report.owners_table import owners_lines
 from app.settings import Settings
 from app.store.accounts import installation_of
-from app.store.owner_findings import findings_of_owners
 from app.stories.owners import owned_in, with_hints
 from app.world import World
 
@@ -23,8 +22,7 @@ def owners(settings: Settings, options: argparse.Namespace) -> int:
         for account_id in accounts:
             with world.db.reading() as session:
                 installation = installation_of(session, account_id)
-                findings = findings_of_owners(session, account_id, month)
-            owned = owned_in(world, account_id, month)
+            owned, findings = owned_in(world, account_id, month)
             if options.hints:
                 owned = with_hints(world, account_id, owned)
             login = plain(installation.account_login) if installation else str(account_id)

@@ -16,7 +16,7 @@ from app.core.report.numbers import count
 from app.core.vendors.values import WHOLE_MONTH
 from app.settings import Settings
 from app.store.chargeback_tables import AdjustmentRow
-from app.stories.reconcile import Reconciliation, enter, reconciliation
+from app.stories.reconcile import Reconciliation, StillOpenError, enter, reconciliation
 from app.world import World
 
 BUCKET = ("vendor", "account", "model", "day")
@@ -33,7 +33,11 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
 
     def told(world: World, accounts: Sequence[int]) -> int:
         for account_id in accounts:
-            entered = enter(world, account_id, month, f"command line: {user()}") if options.enter else []
+            try:
+                entered = enter(world, account_id, month, f"command line: {user()}") if options.enter else []
+            except StillOpenError as no:
+                print(no, file=sys.stderr)
+                return 1
             found = reconciliation(world, account_id, month)
             if options.json:
                 print(json.dumps(as_json(account_id, found, entered)))

@@ -7,7 +7,7 @@ WANTED: Mapping[str, tuple[str, str]] = {
     "metadata": ("read", "comes with every App: repository names, ids and visibility, and who may write there"),
     "pull_requests": ("write", "to read pulls and their commits, to keep the one comment, and to answer commands"),
     "checks": ("write", "to show the cost as a check run on the pull's head"),
-    "issues": ("write", "to keep the monthly summary issue"),
+    "issues": ("write", "to keep the monthly summary issue and the statements' issues, and to answer on them"),
     "actions": ("read", "to ask GitHub which commit and branch a workflow run really ran on"),
     "contents": ("read", "to read mergemeter.yml, and the workflow line that an annotation is for"),
     "organization_custom_properties": ("read", "to know which cost center each repository had, and since when"),

@@ -1,7 +1,7 @@
 """What invoices add to what cost centers were charged, as adjustments. Within the caller's transaction.
 
 Of a vendor's month a cost center has what was proposed last, however often it is entered: each time the difference to
-what stands there already is added, in the first month that is open then, and never in one before the billed one.
+what stands there already is added, in the month that is open then.
 """
 
 from collections import defaultdict
@@ -10,14 +10,14 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from app.core.money import NanoUsd
+from app.core.chargeback.statement import Kind
+from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
 from app.core.reconcile import Proposal
+from app.store.adjustments import Entered, enter
+from app.store.books import lock_books
 from app.store.chargeback_tables import AdjustmentRow
-from app.store.keys import new_key, us
 from app.store.periods import open_month
-
-KIND = "invoice"
 
 
 def enter_proposals(
@@ -29,35 +29,29 @@ def enter_proposals(
     actor: str,
     now: datetime,
 ) -> list[AdjustmentRow]:
-    """Enter what is missing to the proposals of these vendors; those that were made."""
-    into = max(month, open_month(session, account_id, now))
+    """Enter what is missing to the proposals of these vendors, of a month that closes or has closed; what was made."""
+    lock_books(session, account_id, shared=False)  # no close begins, and nobody enters the same, meanwhile
+    into = open_month(session, account_id, now)
     made: list[AdjustmentRow] = []
     for vendor in vendors:
         wanted = {each.cost_center: each for each in proposals if each.vendor == vendor}
-        entered = entered_of(session, account_id, vendor, month)
-        for center in sorted({*wanted, *entered}):
-            amount, times = entered.get(center, (NanoUsd(0), 0))
-            proposal = wanted.get(center) or Proposal(vendor, month, center, NanoUsd(0), f"{vendor}: nothing is left")
-            if proposal.amount == amount:
-                continue
-            made.append(
-                AdjustmentRow(
-                    id=new_key(),
-                    account_id=account_id,
-                    month=int(into),
-                    original_month=int(month),
-                    cost_center=center,
-                    amount_nano_usd=proposal.amount - amount,
-                    kind=KIND,
+        there = entered_of(session, account_id, vendor, month)
+        for center in sorted({*wanted, *there}):
+            amount, times = there.get(center, (ZERO, 0))
+            proposal = wanted.get(center) or Proposal(vendor, month, center, ZERO, f"{vendor}: nothing is left")
+            missing = NanoUsd(proposal.amount - amount)
+            if missing:
+                entered = Entered(
+                    month=into,
+                    original=month,
+                    amounts=[(center, missing)],
+                    kind=Kind.INVOICE,
                     reason=f"{vendor} billed {month}",
                     evidence=proposal.evidence,
                     once=f"{_mark(vendor, month)}{center}:{times + 1}",
                     actor=actor,
-                    created_at_us=us(now),
                 )
-            )
-    session.add_all(made)
-    session.flush()
+                made += enter(session, account_id, entered, now)
     return made
 
 
@@ -66,7 +60,7 @@ def entered_of(session: Session, account_id: int, vendor: str, month: Month) -> 
     query = select(AdjustmentRow.cost_center, AdjustmentRow.amount_nano_usd).where(
         AdjustmentRow.account_id == account_id,
         AdjustmentRow.original_month == int(month),
-        AdjustmentRow.kind == KIND,
+        AdjustmentRow.kind == Kind.INVOICE.value,
         col(AdjustmentRow.once).startswith(_mark(vendor, month), autoescape=True),
     )
     found: dict[str, list[int]] = defaultdict(list)
@@ -76,4 +70,4 @@ def entered_of(session: Session, account_id: int, vendor: str, month: Month) -> 
 
 
 def _mark(vendor: str, month: Month) -> str:
-    return f"{KIND}:{vendor}:{month}:"
+    return f"invoice:{vendor}:{month}:"

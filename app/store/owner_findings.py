@@ -1,6 +1,7 @@
 """What each owner's agent runs were charged in a month, and what is doubtful about owners. Reads only."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from app.core.chargeback.ownership import Owner
 
 
-def findings_of_owners(session: Session, account_id: int, month: Month) -> list[Finding]:
-    """What is doubtful about the owners of a month's charges."""
+def findings_of_owners(session: Session, account_id: int, month: Month, spent: Sequence[Spent]) -> list[Finding]:
+    """What is doubtful about the owners of a month's charges, as `spent_by_owner` has them."""
     ownership = owners_of(session, account_id, config_in_force(session, account_id)).of(month.start)
     terms = ownership.config.chargeback
     told = property_told(session, account_id, terms.property_name)
-    return owner_findings(terms, spent_by_owner(session, account_id, month), told)
+    return owner_findings(terms, spent, told)
 
 
 def property_told(session: Session, account_id: int, property_name: str) -> PropertyTold:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.core.chargeback.findings import Finding
 from app.core.chargeback.owned import Held, held_in
 from app.core.chargeback.ownership import Basis
 from app.core.chargeback.terms import UNASSIGNED
@@ -14,7 +15,7 @@ from app.core.outcomes import Refused
 from app.core.report.owners_table import Owned
 from app.store.accounts import repositories_of
 from app.store.configs import config_in_force
-from app.store.owner_findings import spent_by_owner
+from app.store.owner_findings import findings_of_owners, spent_by_owner
 from app.store.ownership import owners_of
 from app.world import World
 
@@ -26,12 +27,16 @@ MOST_HINTS = 100  # each is one to three requests
 Key = tuple[str, str, Basis]  # repository, cost center, what told it
 
 
-def owned_in(world: World, account_id: int, month: Month) -> list[Owned]:
-    """Every repository that is installed or was charged, the dearest first; one that moved, with each of its owners."""
+def owned_in(world: World, account_id: int, month: Month) -> tuple[list[Owned], list[Finding]]:
+    """Every repository that is installed or was charged, the dearest first; one that moved, with each of its owners.
+
+    And what is doubtful about owners.
+    """
     with world.db.reading() as session:
         ownership = owners_of(session, account_id, config_in_force(session, account_id)).of(month.start)
         spent = spent_by_owner(session, account_id, month)
         repositories = repositories_of(session, account_id)
+        findings = findings_of_owners(session, account_id, month, spent)
     held: dict[Key, list[Held]] = {}
     for repository in repositories:
         full_name = f"{repository.owner}/{repository.name}"
@@ -49,7 +54,7 @@ def owned_in(world: World, account_id: int, month: Month) -> list[Owned]:
         amount, runs = charged.get(key, (ZERO, 0))
         people = centers[key[1]].owners if key[1] in centers else ()
         found.append(Owned(*key, tuple(held.get(key, ())), people, NanoUsd(amount), runs))
-    return _ordered(found)
+    return _ordered(found), findings
 
 
 def _ordered(owned: Sequence[Owned]) -> list[Owned]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from app.core.chargeback.terms import UNASSIGNED, Chargeback
+from app.core.chargeback.periods import PeriodState
+from app.core.chargeback.terms import UNASSIGNED
 from app.core.config import Config
 from app.core.model_names import canonical_by
 from app.core.money import NanoUsd
@@ -21,9 +22,14 @@ from app.store.configs import config_in_force
 from app.store.invoice_adjustments import enter_proposals, entered_of
 from app.store.invoices import billed_by_bucket, invoiced_accounts, is_final
 from app.store.our_costs import CallSum
-from app.store.ownership import ownership_of, run_facts
+from app.store.ownership import owners_of, ownership_of, run_facts
+from app.store.periods import state_of
 from app.store.vendor_costs import read_days
 from app.world import World
+
+
+class StillOpenError(Exception):
+    """A month that is open is never adjusted; the message is a sentence for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +60,21 @@ def reconciliation(world: World, account_id: int, month: Month) -> Reconciliatio
 
 
 def enter(world: World, account_id: int, month: Month, actor: str) -> list[AdjustmentRow]:
-    """Enter what is proposed as adjustments of the open month; what stands there already is not entered again."""
+    """Enter what is proposed as adjustments of the open month; what stands there already is not entered again.
+
+    Raises StillOpenError for a month that has not begun to close.
+    """
     found = reconciliation(world, account_id, month).proposals
     with world.db.transaction() as session:
+        if state_of(session, account_id, month) is PeriodState.OPEN:
+            raise StillOpenError(f"{month} is open: what differs is entered once its statements are issued (`period`).")
         return enter_proposals(session, account_id, month, found.final, found.proposals, actor, world.now())
 
 
 def _known(session: Session, world: World, account_id: int, month: Month, config: Config) -> Known:
     names = Names(canonical_by(world.prices))
     billed = billed_by_bucket(session, account_id, month)
-    ours = _ours(session, account_id, month, names)
+    ours = _ours(session, account_id, month, config, names)
     final = _final(session, account_id, month, config, names)
     return Known(month, ours, [Billed(each.bucket, each.billed, each.final) for each in billed], final)
 
@@ -82,15 +93,16 @@ def _final(session: Session, account_id: int, month: Month, config: Config, name
     return final
 
 
-def _ours(session: Session, account_id: int, month: Month, names: Names) -> list[Ours]:
+def _ours(session: Session, account_id: int, month: Month, config: Config, names: Names) -> list[Ours]:
     """Calls summed up by the names that the price list has. Run by run only where somebody is named who pays."""
-    ownership = ownership_of(session, account_id, month)
-    if _nobody_is_named(ownership.config.chargeback):
+    if _nobody_is_named(session, account_id, month, config):
         return _summed(names, ((each, UNASSIGNED) for each in our_costs.by_day(session, account_id, month)))
+
+    owners = owners_of(session, account_id, config)
 
     def owned() -> Iterable[tuple[CallSum, str]]:
         for each, run in our_costs.by_run(session, account_id, month):
-            owner = ownership.owner_of(run_facts(*run))
+            owner = owners.owner_of(run_facts(*run))
             if not owner.covered_by:
                 yield each, owner.cost_center
 
@@ -116,6 +128,7 @@ def _add(sums_of: list[int], numbers: Sequence[int]) -> None:
         sums_of[place] += number
 
 
-def _nobody_is_named(terms: Chargeback) -> bool:
-    covering = any(each.covers_runs for each in terms.subscriptions)
-    return not (terms.property_name or terms.centers or terms.pools or covering)
+def _nobody_is_named(session: Session, account_id: int, month: Month, config: Config) -> bool:
+    """Whether neither the month nor the present knows anybody who pays, so that agent runs need not be looked at."""
+    known = ownership_of(session, account_id, month).config
+    return not any(each.chargeback.names_payers for each in (known, config))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.commands.options import SCOPES
+from app.core.shares import Dimension
 from app.store.database import Database
 from tests.engine.test_command import run
 
@@ -35,6 +37,10 @@ def test_whose_each_repository_is_is_printed_with_what_is_doubtful(acme: str) ->
     assert lines[4].split() == ["acme/widgets", "platform", "whole", "month", "repository", "–", "$0.00", "0"]
     assert "Unassigned: $0.00 of $0.00." in lines
     assert lines[-1].startswith("no-budget-owner: The cost center platform has no owner")
+
+
+def test_a_report_can_be_asked_by_every_kind_of_scope() -> None:
+    assert list(SCOPES) == [each.value for each in Dimension]
 
 
 def test_what_makes_no_sense_is_refused(acme: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.month import Month
 from app.store.database import Database
+from app.store.periods import begin_closing
 from tests.engine.play import rows
 from tests.engine.test_command import run
 from tests.vendors.loopback import COSTS, KEY, LoopbackVendor, Trouble, loopback_vendor
@@ -96,6 +97,11 @@ def test_an_invoice_is_imported_and_its_differences_are_entered(known: Database,
         "2 rows of others left out: not named as agent spend",
     ]
     assert "ANT-2026-10-000117" in run(sqlite_url, "vendors", "status").stdout
+    early = run(sqlite_url, "reconcile", "2026-10", "--enter")
+    assert (early.returncode, early.stdout) == (1, "")
+    assert "2026-10 is open" in early.stderr
+    with known.transaction() as session:
+        begin_closing(session, 100, Month(2026, 10), early=False, actor="test", now=datetime.now(UTC))
     told = run(sqlite_url, "reconcile", "2026-10", "--enter")
     assert told.returncode == 0, told.stderr
     assert "vendor only" in told.stdout

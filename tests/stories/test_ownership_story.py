@@ -224,7 +224,7 @@ def found(stage: Stage, account_id: int) -> list[Spent]:
 
 def findings(stage: Stage, account_id: int) -> list[Finding]:
     with stage.world.db.reading() as session:
-        return findings_of_owners(session, account_id, OCTOBER)
+        return findings_of_owners(session, account_id, OCTOBER, spent_by_owner(session, account_id, OCTOBER))
 
 
 def test_the_table_of_owners_has_every_repository_and_all_charges(stage: Stage) -> None:
@@ -240,7 +240,9 @@ def test_the_table_of_owners_has_every_repository_and_all_charges(stage: Stage) 
     stage.agent("acme/nobodys", event="schedule")
     stage.gh.push("acme/nobodys", "main", {".github/CODEOWNERS": "* @acme/payments\n"})
     stage.settle()
-    owned = with_hints(stage.world, account_id, owned_in(stage.world, account_id, OCTOBER))
+    owned, findings = owned_in(stage.world, account_id, OCTOBER)
+    assert [each.code for each in findings] == ["no-owner", "no-budget-owner"]
+    owned = with_hints(stage.world, account_id, owned)
     assert [
         (each.repository, each.cost_center, each.basis, [(held.start, held.end) for held in each.held], each.amount)
         for each in owned
@@ -258,7 +260,7 @@ def test_without_an_installation_or_a_file_there_is_no_hint(stage: Stage) -> Non
     account_id = stage.install("acme/nobodys")
     stage.agent("acme/nobodys", event="schedule")
     stage.settle()
-    owned = owned_in(stage.world, account_id, OCTOBER)
+    owned, _ = owned_in(stage.world, account_id, OCTOBER)
     assert with_hints(stage.world, account_id, owned) == owned
     stage.gh.uninstall(next(iter(stage.gh.hub.installations)))
     stage.settle()

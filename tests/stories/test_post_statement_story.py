@@ -1,13 +1,19 @@
 """A statement's issue: made once, edited in place, closed when it is accepted, never where everybody can read it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from app.core.money import NanoUsd, dollars_text
+from app.core.month import Month
 from app.core.outcomes import Later
 from app.github.failures import GitHubFailed
+from app.store.configs import config_in_force
+from app.store.place_findings import place_findings
 from app.store.queue import Job, NewJob, enqueue
 from app.store.statement_issues import refused_issues, statement_job
+from app.stories.close_period import close as close_month
 from app.stories.post_statement import post_statement
 from app.stories.resolve_dispute import resolve
 from tests.stories.issued import (
@@ -26,12 +32,19 @@ from tests.stories.issued import (
     set_up,
     state,
 )
-from tests.stories.stage import Stage
+from tests.stories.stage import CALL_NANO_USD, Stage
 
 
 def refusals(stage: Stage, account_id: int) -> list[str]:
     with stage.world.db.reading() as session:
         return [effect.note for effect in refused_issues(session, account_id)]
+
+
+def findings(stage: Stage, account_id: int) -> dict[str, str]:
+    """What the next close is told of the place, by code."""
+    with stage.world.db.reading() as session:
+        terms = config_in_force(session, account_id).chargeback.close
+        return {each.code: each.sentence for each in place_findings(session, account_id, terms)}
 
 
 def test_the_issue_is_made_once_with_title_label_total_and_owners(stage: Stage) -> None:
@@ -45,6 +58,21 @@ def test_the_issue_is_made_once_with_title_label_total_and_owners(stage: Stage) 
     post(stage, row)
     assert len(stage.gh.writes()) == written
     assert ours(stage, "notice") == []
+
+
+def test_a_month_that_closes_puts_what_the_ledger_says_before_its_owners(stage: Stage) -> None:
+    account_id = set_up(stage, CENTERS.replace("bob]}", "bob], repositories: [widgets]}") + CLOSE)
+    stage.gh.set_time(datetime(2026, 10, 20, 9, tzinfo=UTC))
+    stage.agent(event="schedule", calls=3)
+    stage.settle()
+    stage.gh.set_time(datetime(2026, 11, 10, 9, tzinfo=UTC))
+    closed = close_month(stage.world, account_id, Month(2026, 10), "root")
+    stage.work()
+    bodies = [each["body"] for each in stage.gh.issues(FINANCE)]
+    assert len(bodies) == len(closed.statements) == 1
+    assert dollars_text(NanoUsd(3 * CALL_NANO_USD)) in bodies[0]
+    say(stage, "/mergemeter accept")
+    assert state(stage, closed.statements[0].number) == "v1 accepted"
 
 
 def test_each_number_has_an_issue_of_its_own(stage: Stage) -> None:
@@ -84,6 +112,7 @@ def test_a_public_repository_gets_no_statement_whatever_else_is_allowed_there(st
     assert stage.gh.issues(FINANCE) == []
     (said,) = refusals(stage, account_id)
     assert "is public" in said
+    assert set(findings(stage, account_id)) == {"statement-repository", "statement-not-posted"}
     stage.gh.set_visibility(FINANCE, "private")
     post(stage, row)
     assert refusals(stage, account_id) == []
@@ -113,6 +142,7 @@ def test_a_place_that_cannot_have_issues_is_a_refusal_that_is_kept_and_mended(
     (said,) = refusals(stage, account_id)
     assert sentence in said
     assert "close.repository" in said
+    assert sentence in findings(stage, account_id)["statement-not-posted"]
     if trouble == "gone":
         stage.gh.create_repository(FINANCE)
     else:
@@ -120,6 +150,7 @@ def test_a_place_that_cannot_have_issues_is_a_refusal_that_is_kept_and_mended(
         stage.gh.enable_issues(FINANCE, enabled=True)
     a_day(stage)
     assert refusals(stage, account_id) == []
+    assert "statement-not-posted" not in findings(stage, account_id)
     assert state(stage) == f"v{row.version} issued"
     assert issue_of(stage)["state"] == "open"
 

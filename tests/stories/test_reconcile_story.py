@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core.chargeback.statement import Kind
 from app.core.month import Month
 from app.core.reconcile import State
 from app.store.configs import config_of, save_config
@@ -16,8 +17,10 @@ from app.store.database import Database
 from app.store.invoice_adjustments import entered_of
 from app.store.invoices import billed_by_bucket, invoice_lines, invoices_of
 from app.store.periods import begin_closing
+from app.store.statements import document_of
+from app.stories.close_period import close as close_month
 from app.stories.import_invoices import Imported, import_file
-from app.stories.reconcile import Reconciliation, enter, reconciliation
+from app.stories.reconcile import Reconciliation, StillOpenError, enter, reconciliation
 from app.world import World
 from tests.stories.stage import CALL_NANO_USD, Stage, prices
 from tests.stories.test_read_vendors_story import OCTOBER, at, configure
@@ -70,7 +73,7 @@ def adjustments(stage: Stage) -> list[tuple[object, ...]]:
 
 def close(stage: Stage, account_id: int, month: Month) -> None:
     with stage.world.db.transaction() as session:
-        begin_closing(session, account_id, month, [], early=False, actor="test", now=stage.now())
+        begin_closing(session, account_id, month, early=False, actor="test", now=stage.now())
 
 
 def test_what_is_not_final_is_estimated_and_an_invoice_is(stage: Stage) -> None:
@@ -213,32 +216,35 @@ def test_a_difference_is_entered_by_cost_center_in_the_open_month_and_only_once(
     assert {center: amount for center, (amount, _) in entered.items()} == {"payments": -200, "web": -100}
 
 
-def test_a_month_that_is_open_itself_gets_its_own_adjustment(stage: Stage) -> None:
+def test_a_month_that_is_open_is_not_adjusted(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD + 1)))
-    enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage) == [(202610, 202610, "payments", 1, "invoice")]
+    with pytest.raises(StillOpenError, match="2026-10 is open"):
+        enter(stage.world, account_id, OCTOBER, "test")
+    assert adjustments(stage) == []
 
 
 def test_residuals_stay_until_a_rule_shares_them(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD)), "anthropic,wrkspc_ci,claude-opus-4-6,2026-10,1,USD,,A-1,2")
+    close(stage, account_id, OCTOBER)
     assert enter(stage.world, account_id, OCTOBER, "test") == []
     assert told(stage, account_id).proposals.left == {"anthropic": 10**9}
     configure(stage, account_id, CONFIG.format(residuals="proportional"))
     enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage) == [(202610, 202610, "payments", 10**9, "invoice")]
+    assert adjustments(stage) == [(202611, 202610, "payments", 10**9, "invoice")]
     configure(stage, account_id, CONFIG.format(residuals="none"))
     enter(stage.world, account_id, OCTOBER, "test")
-    assert adjustments(stage)[1:] == [(202610, 202610, "payments", -(10**9), "invoice")]
+    assert adjustments(stage)[1:] == [(202611, 202610, "payments", -(10**9), "invoice")]
 
 
 def test_nothing_is_taken_back_while_figures_are_estimated_again(stage: Stage) -> None:
     account_id = set_up(stage)
     stage.agent("acme/widgets", calls=1)
     bring(stage, account_id, invoice(usd(CALL_NANO_USD + 1)))
+    close(stage, account_id, OCTOBER)
     enter(stage.world, account_id, OCTOBER, "test")
     bring(stage, account_id, invoice("5", number="A-1", day="2026-11"))  # the invoice was of another month
     assert [line.state for line in told(stage, account_id).lines] == [State.ESTIMATED]
@@ -295,3 +301,24 @@ def test_any_order_of_imports_and_repeats_bills_the_same(
         told_by_model[line.bucket.model] += line.billed
     assert told_by_model == by_model
     assert replace(found) == reconciliation(world, account_id, OCTOBER)
+
+
+def test_statements_and_what_invoices_add_to_them_are_what_was_billed(stage: Stage) -> None:
+    account_id = set_up(stage, "proportional")
+    stage.agent("acme/widgets", calls=2)
+    stage.agent("acme/site", calls=1)
+    stage.settle()
+    at(stage, 2026, 11, 9, 8)
+    stage.agent("acme/widgets", calls=1)
+    stage.settle()
+    october = close_month(stage.world, account_id, OCTOBER, "test").statements
+    bring(stage, account_id, invoice(usd(4 * CALL_NANO_USD + 1)), invoice("-0.5", "2", kind="credit"))
+    enter(stage.world, account_id, OCTOBER, "test")
+    at(stage, 2026, 12, 9, 8)
+    november = close_month(stage.world, account_id, OCTOBER.next, "test").statements
+    fees = 200 * 10**9  # of the subscription, each month
+    total = sum(each.total_nano_usd for each in (*october, *november)) - 2 * fees
+    assert total == 4 * CALL_NANO_USD + 1 - 5 * 10**8 + CALL_NANO_USD
+    added = [each.amount for row in november for each in document_of(row).adjustments if each.kind is Kind.INVOICE]
+    assert len(added) == 2
+    assert sum(added) == CALL_NANO_USD + 1 - 5 * 10**8

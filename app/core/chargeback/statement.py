@@ -6,12 +6,11 @@ to pay. Money is contracted cost in nano-USD; on paper it is in cents, which add
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
@@ -184,7 +183,9 @@ class Statement:
 def canonical(statement: Statement) -> bytes:
     """The JSON that is kept: keys in order, no white space, UTF-8; the same statement gives the same bytes."""
     tree = {"format": FORMAT, "total": statement.total, **_fields(statement)}
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode(
+        errors="surrogatepass"
+    )
 
 
 def digest(document: bytes) -> str:
@@ -239,14 +240,15 @@ def linked(statements: Iterable[Statement], previous_sha256: str) -> list[tuple[
     return found
 
 
+NAMES: dict[type, tuple[str, ...]] = {}
+
+
 def _fields(value: Any) -> dict[str, Any]:
     """A value's fields as they are: `asdict` would copy a hundred thousand lines on their way into the text."""
-    return {name: getattr(value, name) for name in _names(type(value))}
-
-
-@cache
-def _names(kind: Hashable) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(cast("Any", kind)))
+    names = NAMES.get(type(value))
+    if names is None:
+        names = NAMES[type(value)] = tuple(each.name for each in fields(value))
+    return {name: getattr(value, name) for name in names}
 
 
 def _plain(value: object) -> object:
