@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from app.core.chargeback.decisions import COMMAND_LINE, SCHEDULE, Standing, told_text
+from app.core.chargeback.decisions import COMMAND_LINE, Standing, told_text
 from app.core.chargeback.periods import StatementState
 from app.core.config import Config
 from app.core.month import Month
 from app.core.report.marker import Kind, marker
+from app.core.report.statement.paper import SCHEDULE
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.effect_tables import HAS_PLACE, Effect
 from app.store.effects import effect_of
@@ -94,8 +95,6 @@ def standing(session: Session, row: StatementRow, config: Config) -> Standing:
 def last_event(session: Session, row: StatementRow) -> StatementEvent | None:
     """What brought a version into its present state."""
     name = EVENTS.get(StatementState(row.state), row.state)
-    if row.state == StatementState.POSTED.value:  # people ask who accepted it, not when it was booked
-        name = StatementState.ACCEPTED.value
     found = [event for event in events_of(session, row) if (event.version, event.event) == (row.version, name)]
     return found[-1] if found else None
 
