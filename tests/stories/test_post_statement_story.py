@@ -15,6 +15,7 @@ from app.store.queue import Job, NewJob, enqueue
 from app.store.statement_issues import refused_issues, statement_job
 from app.stories import post_journal
 from app.stories.close_period import close as close_month
+from app.stories.decide_statement import accept_here
 from app.stories.post_statement import post_statement
 from app.stories.resolve_dispute import resolve
 from tests.stories.closed_months import close as close_tables
@@ -272,6 +273,19 @@ def test_acceptance_is_told_in_the_issue_and_closes_it_once(stage: Stage) -> Non
         stage.gh.hub.repository(FINANCE).issues[found["number"]].state = "open"
     post(stage, row, anew=True)
     assert issue_of(stage)["state"] == "open"
+
+
+def test_an_acceptance_that_could_not_be_shown_is_shown_when_the_place_is_mended(stage: Stage) -> None:
+    account_id = set_up(stage)
+    issued(stage, document(account_id))
+    stage.gh.archive_repository(FINANCE)
+    stage.work()
+    accept_here(stage.world, account_id, NUMBER, "ada", "in the meeting")
+    stage.work()
+    assert "is archived" in refusals(stage, account_id)[0]
+    stage.gh.archive_repository(FINANCE, archived=False)
+    a_day(stage)
+    assert (refusals(stage, account_id), issue_of(stage)["state"]) == ([], "closed")
 
 
 def test_a_new_version_edits_the_body_and_says_once_what_changed(stage: Stage) -> None:
