@@ -8,6 +8,7 @@ import pytest
 
 from app.core.events import CommentEvent, parse, route
 from app.core.outcomes import Later
+from app.store.statements import statement_numbered
 from app.stories import decide_statement
 from app.stories.decide_statement import NotDecidedError, accept_here, dispute_here
 from app.stories.resolve_dispute import NotResolvedError, Won, resolve
@@ -24,6 +25,7 @@ from tests.stories.issued import (
     issue_of,
     issued,
     ours,
+    post,
     say,
     set_up,
     state,
@@ -241,6 +243,23 @@ def test_a_person_s_issue_is_no_statement_s_and_its_comments_are_not_kept(stage:
 
 def issue_of_body(stage: Stage) -> str:
     return str(stage.gh.issues(FINANCE)[0]["body"])
+
+
+def test_an_answer_that_comes_before_the_issue_s_number_is_noted_waits_for_it(stage: Stage) -> None:
+    prepared(stage)
+    with stage.world.db.transaction() as session:  # whoever made the issue died before it was noted
+        session.connection().exec_driver_sql("UPDATE effect SET state = 'intent', github_id = NULL, body_sha256 = ''")
+    comment_id = stage.gh.comment(FINANCE, issue_of(stage)["number"], "ada", "/mergemeter accept")
+    (delivery,) = stage.waiting
+    with pytest.raises(Later, match="is being put there"):
+        stage.deliver([delivery])
+    with stage.world.db.reading() as session:
+        row = statement_numbered(session, stage.gh.account_id("acme"), NUMBER)
+    assert row is not None
+    post(stage, row)
+    stage.deliver([delivery])
+    stage.work()
+    assert (state(stage), reaction(stage, comment_id)) == ("v1 accepted", DONE)
 
 
 def test_another_app_s_issue_is_no_statement_s(stage: Stage) -> None:
