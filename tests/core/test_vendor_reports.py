@@ -104,6 +104,22 @@ def test_a_key_of_openai_has_a_cost_of_its_own() -> None:
     assert told.left_out == 3
 
 
+@pytest.mark.parametrize(
+    ("line_item", "model"),
+    [
+        ("gpt-5-2025-08-07, input", "gpt-5-2025-08-07"),
+        ("codex-mini-latest, cached input", "codex-mini-latest"),
+        ("o3", "o3"),
+        ("Image models", "Image models"),
+        ("web search tool calls, gpt-5", "web search tool calls, gpt-5"),
+        ("completions", "completions"),
+        ("", ""),
+    ],
+)
+def test_a_line_item_that_begins_with_a_model_is_of_that_model(line_item: str, model: str) -> None:
+    assert openai.model_of(line_item) == model
+
+
 GITHUB = AgentSpend("github", frozenset({"acme"}), skus=("coding_agent_*",))
 
 
