@@ -3,14 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VALIDATOR := .cache/focus-validator
 READY := $(VENV)/.ready
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format lock slice bench clients clean
+.PHONY: help setup demo test lint types format lock validator slice bench clients clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Install everything from the lock files into .venv
 	@echo "setup: ready"
@@ -50,7 +51,20 @@ lock: $(READY) ## Renew the lock files: versions and hashes, no host (ARGS="--up
 	@$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.lock
 	@$(COMPILE) $(ARGS) pyproject.toml -o requirements/app.lock
 	@$(COMPILE) $(ARGS) pyproject.toml --group dev -o requirements/dev.lock
+	@$(subst 3.11,3.12,$(COMPILE)) $(ARGS) requirements/focus-validator.in -o requirements/focus-validator.lock
 	@$(COMPILE) $(ARGS) action/standalone/requirements.in -o action/standalone/requirements.lock
+
+validator: $(VALIDATOR)/.ready ## Install the official FOCUS validator, in an environment of its own (needs Python 3.12)
+	@echo "validator: ready"
+
+# Its NumPy has wheels for Python 3.12 and none later. A shim of pyenv is no Python until it runs.
+$(VALIDATOR)/.ready: requirements/focus-validator.lock $(READY)
+	@found=; for each in $(FOCUS_PYTHON) python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python; do \
+	  "$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && found=$$each && break; done; \
+	  test -n "$$found" || { echo "Python 3.12 is needed; set FOCUS_PYTHON=/path/to/python3.12"; exit 1; }; \
+	  $(BIN)/uv venv --quiet --clear --python "$$found" $(VALIDATOR)
+	@$(BIN)/uv pip sync --quiet --python $(VALIDATOR)/bin/python --require-hashes requirements/focus-validator.lock
+	@touch $@
 
 slice: $(READY) ## Cut GitHub's API description down to what we call (needs npm; ARGS=--check only compares)
 	@$(BIN)/python scripts/github_openapi_slice.py $(ARGS)

@@ -21,7 +21,7 @@ from app.core.outcomes import Later, Refused
 from app.github.agent_tasks import ReadsOnly
 from app.github.app import GitHubApp, utc_now
 from app.github.failures import GitHubFailed
-from app.github.permissions import WANTED_EVENTS, missing, needless
+from app.github.permissions import OPTIONAL_EVENTS, WANTED_EVENTS, missing, needless
 from app.settings import Settings, SettingsError
 from app.store.schema import revisions
 
@@ -166,10 +166,13 @@ def _asked(body: dict[str, Any]) -> Findings:
     page = "Change it on the App's page, under Permissions & events; every account then has to accept."
     for permission in missing(body["permissions"]):
         yield Finding(Level.ERROR, "App", f"does not ask for {permission}", page)
+    for permission in missing(body["permissions"], optional=True):
+        yield Finding(Level.WARNING, "App", f"does not ask for {permission}", page)
     for permission in needless(body["permissions"]):
         yield Finding(Level.WARNING, "App", f"asks for more than is used: {permission}", page)
     for event in sorted(WANTED_EVENTS - set(body["events"])):
-        yield Finding(Level.ERROR, "App", f"is not subscribed to {event}", page)
+        level = Level.WARNING if event in OPTIONAL_EVENTS else Level.ERROR
+        yield Finding(level, "App", f"is not subscribed to {event}", page)
 
 
 def _hook(settings: Settings, hook: dict[str, Any]) -> Findings:
@@ -196,11 +199,15 @@ def _installations(github: GitHubApp) -> Findings:
         if installation.get("suspended_at"):
             mend = "An owner of the account can unsuspend it in the account's settings, under GitHub Apps."
             yield Finding(Level.WARNING, "installations", f"{login} has suspended the App", mend)
+        mend = "An owner of the account accepts it in the account's settings, under GitHub Apps, Review request."
         lacking = missing(installation["permissions"])
         for permission in lacking:
-            mend = "An owner of the account accepts it in the account's settings, under GitHub Apps, Review request."
             yield Finding(Level.ERROR, "installations", f"{login} has not granted {permission}", mend)
-        if not lacking:
+        of_people = (installation.get("account") or {}).get("type") == "User"
+        wished = [] if of_people else missing(installation["permissions"], optional=True)
+        for permission in wished:
+            yield Finding(Level.WARNING, "installations", f"{login} has not granted {permission}", mend)
+        if not lacking and not wished:
             yield Finding(Level.OK, "installations", f"{login} has granted everything")
     if not count:
         yield Finding(Level.WARNING, "installations", "there is none", "Install the App on an account from its page.")

@@ -7,10 +7,19 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.events import CommentEvent, Event, InstallationEvent, PullEvent, RepositoryEvent, RerequestEvent
+from app.core.events import (
+    CommentEvent,
+    Event,
+    InstallationEvent,
+    PropertyEvent,
+    PullEvent,
+    RepositoryEvent,
+    RerequestEvent,
+)
 from app.core.month import Month
 from app.settings import Settings
 from app.store.accounts import active_accounts, installation_of
+from app.store.properties import properties_job
 from app.store.queue import BEHIND, NewJob, behind
 from app.store.redeliveries import deliveries_job
 from app.store.rollups import waiting_accounts
@@ -29,6 +38,7 @@ from app.stories import (
     history,
     post_statement,
     publish,
+    read_properties,
     read_vendors,
     record,
     redeliver,
@@ -57,6 +67,7 @@ LISTENERS: Mapping[type[Event], Callable[[Any, World], None]] = {
     RepositoryEvent: enroll.on_repository,
     RerequestEvent: publish.on_rerequest,
     CommentEvent: lambda event, world: (attribute if event.on_pull else decide_statement).on_comment(event, world),
+    PropertyEvent: read_properties.on_properties,
 }
 
 
@@ -82,6 +93,7 @@ def stories() -> Mapping[str, Story]:
         "agent-tasks": cloud_agents.read_sessions,
         "vendor": read_vendors.read_vendor,
         "rollup": roll_up.roll_up,
+        "properties": read_properties.read_properties,
         "refresh": enroll.refresh,
         "discover": enroll.discover,
         "prune": throw_away,
@@ -94,7 +106,8 @@ def entries(settings: Settings) -> list[Entry]:
     Deliveries that did not arrive are asked for every quarter of an hour; four times a day each repository's pulls are
     compared with what we hold. The sums of repositories that changed are computed anew within seconds. Where there is a
     token for it, the sessions of cloud agents are read hourly; where there is a key, vendors' reports are nightly.
-    Statements that wait for an answer are looked at daily.
+    Statements that wait for an answer are looked at daily, custom properties are read every night, and a month closes
+    on the day that the configuration says.
 
     Before the first one its repositories' workflow files are surveyed, once for the month.
     """
@@ -130,6 +143,7 @@ def entries(settings: Settings) -> list[Entry]:
         Entry("statements", day, timedelta(hours=6), _statements),
         Entry("survey", day, timedelta(hours=1), _surveys),
         Entry("rollup", timedelta(seconds=10), timedelta(0), _rollups),
+        Entry("properties", day, timedelta(hours=2), _properties),
         Entry("refresh", hour, timedelta(0), refreshes),
         Entry("sweep", timedelta(hours=6), timedelta(hours=2), _sweeps),
         Entry("agent-tasks", hour, timedelta(minutes=10), agent_tasks),
@@ -153,6 +167,11 @@ def _statements(session: Session, slot: datetime) -> Iterable[NewJob]:
 def _sweeps(session: Session, slot: datetime) -> Iterable[NewJob]:
     for account in active_accounts(session):
         yield NewJob(account, behind(account), "sweep", "sweep", {}, slot + _spread(account, SWEEP_SPREAD_S))
+
+
+def _properties(session: Session, slot: datetime) -> Iterable[NewJob]:
+    for account in active_accounts(session):
+        yield properties_job(account, slot + _spread(account, REFRESH_SPREAD_S))
 
 
 def _deliveries(_session: Session, slot: datetime) -> Iterable[NewJob]:

@@ -180,7 +180,7 @@ def _rows(chance: random.Random, repositories: int, october: int, of: int) -> It
 def _run(
     number: int, chance: random.Random, repositories: int, pulls: int, october: bool
 ) -> Iterator[tuple[type, dict[str, Any]]]:
-    job, run, *entries = new_keys(6)
+    job, run, entered, moved = new_keys(4)
     pull = chance.randrange(pulls)
     repository, tied = pull % repositories + 1, chance.random() < 0.8
     started = _in_october(chance) if october else AUGUST + timedelta(minutes=chance.randrange(60 * 24 * 91))
@@ -220,11 +220,11 @@ def _run(
         )
     moves = [("usage", 0, -cost), ("unattributed", 0, cost)]
     moves += [("unattributed", 0, -cost), ("pull", pull + 1, cost)] if tied else []
-    for key, (book, place, amount) in zip(entries, moves, strict=False):
+    for at_entry, (book, place, amount) in enumerate(moves):
         yield LedgerEntry, _plain(
-            LedgerEntry, account_id=ACCOUNT, transaction_id=key, book=book, repository_id=repository,
-            number=place, agent_run_id=run, month=int(Month.of(started)), amount_nano_usd=amount, reason="",
-            posted_at_us=at,
+            LedgerEntry, account_id=ACCOUNT, transaction_id=moved if at_entry > 1 else entered, book=book,
+            repository_id=repository, number=place, agent_run_id=run, month=int(Month.of(started)),
+            amount_nano_usd=amount, reason="", posted_at_us=at,
         )  # fmt: skip
 
 

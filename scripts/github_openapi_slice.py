@@ -31,6 +31,8 @@ OPERATIONS = (
     "post /app/installations/{installation_id}/access_tokens",
     "get /installation/repositories",
     "get /meta",
+    "get /orgs/{org}/properties/schema/{custom_property_name}",
+    "get /orgs/{org}/properties/values",
     "get /rate_limit",
     "get /repos/{owner}/{repo}",
     "get /repos/{owner}/{repo}/actions/jobs/{job_id}",

@@ -1,8 +1,9 @@
-"""Makes the README's pictures: plays the demo's story and photographs its pages with headless Chromium.
+"""Makes the documents' pictures: plays the demo's story and photographs its pages with headless Chromium.
 
     .venv/bin/python scripts/screenshots.py
 
-Writes docs/images/comment.png (a merged pull's comment and check) and docs/images/summary.png (the month).
+Writes docs/images/comment.png (a merged pull's comment and check), docs/images/summary.png (the month)
+and docs/images/statement.png (the first page of a made-up statement).
 """
 
 import shutil
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from app.demo.play import SUMMARIES, WIDGETS, Play, play  # noqa: E402 - run as a script, from any folder
+from scripts.sample_statement import html  # noqa: E402
 from scripts.smaller_png import smaller  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -42,6 +44,7 @@ PICTURES = (
     Picture("comment.png", f"/{WIDGETS}/pull/1", 820, 1670),
     Picture("summary.png", f"/{SUMMARIES}/issues/1", 1032, 1230),
 )
+STATEMENT = Picture("statement.png", "", 900, 1130)
 
 
 def browser() -> str:
@@ -66,11 +69,19 @@ def main() -> None:
     program = browser()
     IMAGES.mkdir(parents=True, exist_ok=True)
 
+    def take(picture: Picture, address: str) -> None:
+        target = IMAGES / picture.name
+        photograph(program, address, target, picture.width, picture.height)
+        print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1000} kB")  # noqa: T201
+
     def after(stage: Play) -> None:
         for picture in PICTURES:
-            target = IMAGES / picture.name
-            photograph(program, f"{stage.gh.url}{picture.path}", target, picture.width, picture.height)
-            print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1000} kB")  # noqa: T201
+            take(picture, f"{stage.gh.url}{picture.path}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "statement.html"
+        page.write_text(html(), encoding="utf-8")
+        take(STATEMENT, page.as_uri())
 
     play(lambda line: print(line, flush=True), after)  # noqa: T201
 

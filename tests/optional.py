@@ -15,6 +15,8 @@ import pytest
 Skipped, Failed = pytest.skip.Exception, pytest.fail.Exception
 PREFIX = "optional part missing: "
 ROOT = Path(__file__).resolve().parents[1]
+VALIDATOR = ROOT / ".cache" / "focus-validator"
+RULES_1_3 = Path(os.environ.get("FOCUS_RULES_1_3") or ROOT.parent / "shared" / "focus" / "model-1.3.json")
 NPM = ROOT / ".cache" / "openapi" / "node_modules"
 
 
@@ -49,6 +51,7 @@ PARTS: dict[str, Part] = {
     "node": Part(_program("node"), "install Node.js 20 or newer"),
     "git": Part(_program("git"), "install git"),
     "act": Part(lambda: (ROOT / ".venv" / "bin" / "act").exists() or _program("act")(), "run `make setup`"),
+    "FOCUS validator": Part((VALIDATOR / "bin" / "focus-validator").exists, "run `make validator` (needs Python 3.12)"),
     "webhook examples": Part((NPM / "@octokit/webhooks-examples").is_dir, "run `make slice`"),
     "Mermaid": Part((NPM / "@mermaid-js" / "tiny").is_dir, "run `make slice`"),
     "GitHub's OpenAPI description": Part((NPM / "@octokit/openapi").is_dir, "run `make slice`"),

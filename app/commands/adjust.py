@@ -30,7 +30,7 @@ def adjust(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _asked(month: Month, options: argparse.Namespace) -> ByHand:
-    texts = ("to", "giver", "credit", "dispute", "reason", "evidence")
+    texts = ("to", "giver", "credit", "reason", "evidence")
     told = {name: one_line(getattr(options, name) or "").strip() for name in texts}
     return ByHand(original=month, amount=amount_in(options.amount), **told)
 

@@ -156,10 +156,58 @@ def rollups_check(settings: Settings, options: argparse.Namespace) -> int:
     return check(settings, options)
 
 
+def owners(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.owners import owners as show
+
+    return show(settings, options)
+
+
 def waste(settings: Settings, options: argparse.Namespace) -> int:
     from app.commands.waste import waste as show
 
     return show(settings, options)
+
+
+def statement_list(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import list_statements
+
+    return list_statements(settings, options)
+
+
+def statement_show(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_statement
+
+    return show_statement(settings, options)
+
+
+def statement_why(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import explain_line
+
+    return explain_line(settings, options)
+
+
+def statement_month(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statements import show_month
+
+    return show_month(settings, options)
+
+
+def statement_accept(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import accept
+
+    return accept(settings, options)
+
+
+def statement_dispute(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import dispute
+
+    return dispute(settings, options)
+
+
+def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.statement_decisions import resolve_dispute
+
+    return resolve_dispute(settings, options)
 
 
 def vendors_read(settings: Settings, options: argparse.Namespace) -> int:
@@ -188,37 +236,8 @@ def reconcile(settings: Settings, options: argparse.Namespace) -> int:
     return show(settings, options)
 
 
-def statement_list(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statements import list_statements
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.commands.asked import for_accounts
+    from app.commands.export import export as write
 
-    return list_statements(settings, options)
-
-
-def statement_show(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statements import show_statement
-
-    return show_statement(settings, options)
-
-
-def statement_month(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statements import show_month
-
-    return show_month(settings, options)
-
-
-def statement_accept(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statement_decisions import accept
-
-    return accept(settings, options)
-
-
-def statement_dispute(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statement_decisions import dispute
-
-    return dispute(settings, options)
-
-
-def statement_resolve(settings: Settings, options: argparse.Namespace) -> int:
-    from app.commands.statement_decisions import resolve_dispute
-
-    return resolve_dispute(settings, options)
+    return for_accounts(settings, options, lambda world, found: write(world, found, options))

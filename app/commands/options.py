@@ -110,7 +110,12 @@ def _reading(command: Command) -> None:
     )
     explain.add_argument("what", help="2026-10, acme/widgets#12, or the id of an agent run")
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
-    for each in (report, explain):
+    owners = command("owners", doors.owners, "Show whose each repository was in a month, and what nobody owns")
+    owners.add_argument("month", help="as 2026-10")
+    owners.add_argument("--hints", action="store_true", help="ask GitHub what CODEOWNERS says of what nobody owns")
+    export = command("export", doors.export, "Write a month as FOCUS files (docs/focus.md)")
+    _exporting(export)
+    for each in (report, explain, owners, export):
         each.add_argument("--account", help=EVERY_ACCOUNT)
 
 
@@ -143,7 +148,6 @@ def _adjust(adjust: argparse.ArgumentParser) -> None:
     adjust.add_argument("--amount", required=True, help="US dollars, as 12.34")
     adjust.add_argument("--reason", required=True, help="it is kept, and shown on the statement")
     adjust.add_argument("--evidence", required=True, help="what it rests on: a ticket, an invoice, an address")
-    adjust.add_argument("--dispute", help="the number of the statement whose dispute wins it, as 2026-10-003")
     adjust.add_argument("--by", default="", help="who decides; default: the user of this machine")
     adjust.add_argument("--account", help="login or id; needed where there are several")
 
@@ -173,6 +177,22 @@ def _journal(journal: argparse.ArgumentParser) -> None:
     journal.add_argument("--account", help="login or id; needed where there are several")
     for each in (journal, listing):
         each.add_argument("--month", help="as 2026-10; default: all of them")
+
+
+def _exporting(export: argparse.ArgumentParser) -> None:
+    export.add_argument("month", help="as 2026-10; one that is open is exported as it stands")
+    export.add_argument("--to", required=True, help="a folder, or a URL that fsspec knows")
+    export.add_argument("--focus", choices=("1.2", "1.3", "1.4"), default="1.4", help="version; default: 1.4")
+    export.add_argument("--format", choices=("csv", "parquet"), default="parquet", help="default: parquet")
+    export.add_argument("--split-shared", action="store_true", help="part shared costs by who bears them")
+    export.add_argument(
+        "--virtual-currency", choices=("usd", "native"), default="usd", help="native: AI Credits as PricingCurrency"
+    )
+    export.add_argument(
+        "--estimates-as-billed",
+        action="store_true",
+        help="NOT what FOCUS means: BilledCost and EffectiveCost repeat ContractedCost, for tools that need them",
+    )
 
 
 def _inbox(inbox: argparse.ArgumentParser) -> None:
@@ -210,7 +230,7 @@ def _token(token: argparse.ArgumentParser) -> None:
 
 
 def _statement(statement: argparse.ArgumentParser) -> None:
-    actions = statement.add_subparsers(metavar="list|show|month|accept|dispute|resolve", required=True)
+    actions = statement.add_subparsers(metavar="list|show|why|month|accept|dispute|resolve", required=True)
     _showing(actions)
     _deciding(actions)
 
@@ -225,6 +245,13 @@ def _showing(actions: Any) -> None:
     show.add_argument("number", help="of the statement, as 2026-10-003")
     show.add_argument("--version", type=int, help="default: the one in force")
     show.add_argument("--form", choices=("markdown", "html", "csv", "json"), default="markdown")
+    why = actions.add_parser("why", help="what a line of a statement is made of, down to single charges")
+    why.set_defaults(run=doors.statement_why)
+    why.add_argument("number", help="of the statement, as 2026-10-003")
+    why.add_argument("line", help="its number on the statement, as 12, or A3 for an adjustment")
+    why.add_argument("--page", type=int, default=1, help="of the line's agent runs, the biggest first")
+    why.add_argument("--version", type=int, help="default: the one in force")
+    why.add_argument("--account", help="login or id; needed where there are several")
     month = actions.add_parser("month", help="all statements of a month on one page")
     month.set_defaults(run=doors.statement_month)
     month.add_argument("month", help="as 2026-10")

@@ -1,4 +1,4 @@
-"""`python -m app statement list|show|month`: what was issued, on standard output or into a file."""
+"""`python -m app statement list|show|why|month`: what was issued, on standard output or into a file."""
 
 import argparse
 import sys
@@ -11,9 +11,11 @@ from app.core.chargeback.statement import canonical
 from app.core.money import NanoUsd, dollars_text
 from app.core.report.statement import markdown, month_page, page, spreadsheet
 from app.core.report.statement.paper import Paper
+from app.core.report.statement.why import found as line_of
 from app.settings import Settings
 from app.store.statements import statements_of
 from app.stories import show_statements
+from app.stories.explain_line import why as explain
 from app.world import World
 
 FORMS: Mapping[str, Callable[[Paper], str]] = {
@@ -58,6 +60,23 @@ def show_statement(settings: Settings, options: argparse.Namespace) -> int:
         return _write(FORMS[options.form](found[1]), options.out)
 
     return for_one_account(settings, options, show)
+
+
+def explain_line(settings: Settings, options: argparse.Namespace) -> int:
+    """Write what a line is made of; the exit code is 1 where there is no such statement or line."""
+
+    def tell(world: World, account_id: int) -> int:
+        found = show_statements.paper_of(world, account_id, options.number, options.version)
+        if found is None:
+            return _none(f"There is no statement {options.number}. `statement list` shows all of them.")
+        statement = found[1].statement
+        if line_of(statement, options.line) is None:
+            return _none(f"Statement {options.number} has no line {options.line}. `statement show` numbers them.")
+        for line in explain(world, statement, options.line, max(1, options.page)):
+            print(line)
+        return 0
+
+    return for_one_account(settings, options, tell)
 
 
 def show_month(settings: Settings, options: argparse.Namespace) -> int:

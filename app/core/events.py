@@ -90,7 +90,17 @@ class CommentEvent:
     user_id: int = 0  # whoever wrote it; 0 for an account that is gone
 
 
-Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent
+@dataclass(frozen=True, slots=True)
+class PropertyEvent:
+    """`custom_property_values`: a repository's custom properties have other values."""
+
+    account_id: AccountId
+    installation_id: int
+    action: str
+    repository: RepositoryFact
+
+
+Event = PullEvent | InstallationEvent | RepositoryEvent | RerequestEvent | CommentEvent | PropertyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +328,12 @@ def _repository(payload: bytes) -> RepositoryEvent:
     return RepositoryEvent(account_id, body.installation.id, body.action, body.repository.fact())
 
 
+def _properties(payload: bytes) -> PropertyEvent:
+    body = _read(_RepositoryBody, payload)
+    account_id = AccountId(body.account_id(body.repository.owner))
+    return PropertyEvent(account_id, body.installation.id, body.action, body.repository.fact())
+
+
 def _check_run(payload: bytes) -> RerequestEvent | None:
     body = _read(_CheckRunBody, payload)
     if body.action != "rerequested":
@@ -366,4 +382,5 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "repository": _repository,
     "check_run": _check_run,
     "issue_comment": _issue_comment,
+    "custom_property_values": _properties,
 }

@@ -5,7 +5,7 @@ call alone is the law: tests compare the two over its whole list.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -36,6 +36,7 @@ PRICE_KEYS: dict[Charge, tuple[int, tuple[str, ...]]] = {
 }
 NO_DISCOUNT = Decimal(0)
 ALWAYS = (0, 0)  # the window of prices that never change
+ROUTER = "litellm"
 PLAIN = frozenset({"", "standard", "default"})
 # Model names come from outside: the memory of them has an end.
 LARGEST_MEMORY = 10_000
@@ -127,6 +128,13 @@ class PriceList:
             self._ids[key] = provider if found is None else found.id
         return self._ids[key]
 
+    def tier_starts(self, models: Iterable[str]) -> set[int]:
+        """Every number of prompt tokens at which a price tier of one of these begins, whoever sells it."""
+        sellers = [*(provider.id for provider in self._snapshot.providers), ROUTER]
+        listed = (self._find(seller, model, {}) for model in models for seller in sellers)
+        prices = (prices for found in listed if found for prices in _every_price(found.model))
+        return {tier.start for each in prices for price in vars(each).values() for tier in getattr(price, "tiers", ())}
+
     def model_id(self, provider: str, model: str) -> str:
         """The list's id of a model: "claude-sonnet-4-5" for a dated name of it. "" where the list knows none."""
         listed = self._known((provider, model, "standard", "standard"))
@@ -171,7 +179,7 @@ class PriceList:
 
         providers = self._snapshot.providers
         vendor, slash, name = model_ref.partition("/")
-        if provider_id.lower() != "litellm":
+        if provider_id.lower() != ROUTER:
             return find_provider_by_id(providers, provider_id), model_ref
         if slash and vendor and (found := find_provider_by_id(providers, vendor)):
             return found, name
@@ -201,6 +209,12 @@ def _changes(model: "ModelInfo") -> tuple[list[date], list[time]]:
     daily = [c for c in constraints if isinstance(c, TimeOfDateConstraint)]
     times = {_utc(edge) for c in daily for edge in (c.start_time, c.end_time)}
     return sorted(dates), sorted(times)
+
+
+def _every_price(model: "ModelInfo") -> "list[ModelPrice]":
+    """All sets of prices of a model, whenever they hold."""
+    dated = [each.prices for each in model.prices] if isinstance(model.prices, list) else [model.prices]
+    return dated + [each.prices for each in model.price_variants or ()]
 
 
 def _utc(edge: time) -> time:

@@ -5,6 +5,7 @@ Every method may raise Later, Refused and GitHubFailed.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import quote
 
 from app.core.facts import (
     CommentFact,
@@ -28,6 +29,7 @@ from app.github.put import Authorship, Put
 
 MOST_COMMITS = 250  # GitHub lists no more of a pull
 MOST_FILES = 300
+MOST_REPOSITORIES = 100_000
 MOST_JOBS = 1000  # of one attempt; a matrix has at most 256
 MOST_COUNTED = 1000  # GitHub finds no more workflow runs in one search
 
@@ -48,6 +50,18 @@ class GitHubClient:
     def read_repository(self, owner: str, name: str) -> RepositoryFact | None:
         body = self._connection.find(self._at(owner, name).path())
         return None if body is None else read.repository(body)
+
+    def read_property_values(self, organisation: str, name: str) -> dict[int, str]:
+        """A custom property's value in each repository of an organisation, by its id; "" for none."""
+        path = f"/orgs/{quote(organisation, safe='')}/properties/values"
+        pages = self._connection.pages(path, most=MOST_REPOSITORIES)
+        return {body["repository_id"]: read.property_value(body, name) for body in pages}
+
+    def read_property_editors(self, organisation: str, name: str) -> str | None:
+        """Who may edit a custom property's values: "org_actors", "org_and_repo_actors"; None: there is no such one."""
+        path = f"/orgs/{quote(organisation, safe='')}/properties/schema/{quote(name, safe='')}"
+        body = self._connection.find(path)
+        return None if body is None else body.get("values_editable_by") or "org_actors"
 
     def read_pull(self, owner: str, name: str, number: int) -> PullFact | None:
         """The pull as it stands now; merged when it has a merge time, whatever else it claims."""

@@ -7,21 +7,25 @@ WANTED: Mapping[str, tuple[str, str]] = {
     "metadata": ("read", "comes with every App: repository names, ids and visibility, and who may write there"),
     "pull_requests": ("write", "to read pulls and their commits, to keep the one comment, and to answer commands"),
     "checks": ("write", "to show the cost as a check run on the pull's head"),
-    "issues": ("write", "to keep the monthly summary issue"),
+    "issues": ("write", "to keep the monthly summary issue and the statements' issues, and to answer on them"),
     "actions": ("read", "to ask GitHub which commit and branch a workflow run really ran on"),
     "contents": ("read", "to read mergemeter.yml, and the workflow line that an annotation is for"),
+    "organization_custom_properties": ("read", "to know which cost center each repository had, and since when"),
 }
+# Without these everything else works; a person's own account cannot grant those of organisations.
+OPTIONAL = frozenset({"organization_custom_properties"})
+OPTIONAL_EVENTS = frozenset({"custom_property_values"})
 # installation and installation_repositories come to every App without being asked for.
-WANTED_EVENTS = frozenset({"pull_request", "check_run", "repository", "issue_comment"})
+WANTED_EVENTS = frozenset({"pull_request", "check_run", "repository", "issue_comment", *OPTIONAL_EVENTS})
 _RANK = {"read": 1, "write": 2, "admin": 3}
 
 
-def missing(granted: Mapping[str, str]) -> list[str]:
-    """One sentence for each wanted permission that is not granted, or not at its level."""
+def missing(granted: Mapping[str, str], optional: bool = False) -> list[str]:
+    """One sentence for each permission that is needed, or optional, and not granted, or not at its level."""
     return [
         f"{name}: {level} ({reason})"
         for name, (level, reason) in WANTED.items()
-        if _RANK.get(granted.get(name, ""), 0) < _RANK[level]
+        if (name in OPTIONAL) == optional and _RANK.get(granted.get(name, ""), 0) < _RANK[level]
     ]
 
 

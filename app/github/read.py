@@ -25,6 +25,7 @@ from app.core.reverts import reverted_shas
 
 NOBODY = 0  # the author of a pull whose account is gone
 EPOCH = datetime.fromtimestamp(0, UTC)
+LONGEST_VALUE = 1_024  # of a custom property, as in signed tokens
 
 
 def installation(body: dict[str, Any]) -> InstallationFact:
@@ -62,6 +63,17 @@ def repository(body: dict[str, Any]) -> RepositoryFact:
         archived=body.get("archived", False),
         has_issues=body.get("has_issues", True),
     )
+
+
+def property_value(body: dict[str, Any], name: str) -> str:
+    """A custom property's value from an item of /orgs/{org}/properties/values; "" for none, or for several at once."""
+    for told in body.get("properties") or ():
+        if str(told.get("property_name", "")).lower() == name.lower():
+            value = told.get("value")
+            if isinstance(value, list):
+                value = value[0] if len(value) == 1 else ""
+            return str(value or "").replace("\x00", "").strip()[:LONGEST_VALUE]
+    return ""
 
 
 def pull(body: dict[str, Any]) -> PullFact:

@@ -126,6 +126,17 @@ def repository_changed(
     emit(hub, "repository", repository.owner, sender, body, repository)
 
 
+def properties_changed(hub: Hub, repository: Repository, before: Mapping[str, str]) -> None:
+    """custom_property_values: what the repository said of those that changed, and says now."""
+    after = repository.properties
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    told = {
+        key: [{"property_name": name, "value": said.get(name)} for name in changed]
+        for key, said in (("new_property_values", after), ("old_property_values", before))
+    }
+    emit(hub, "custom_property_values", repository.owner, repository.owner, {"action": "updated", **told}, repository)
+
+
 def short_repository(repository: Repository) -> dict[str, Any]:
     """A repository as installation events list it."""
     return {

@@ -41,6 +41,7 @@ class Account:
     account_id: int
     login: str
     kind: str  # "Organization", "User", "Bot"
+    properties: dict[str, str] = field(default_factory=dict)  # custom ones of its repositories: who may edit values
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,6 @@ class PropertyValue(SQLModel, table=True):
     name: str = Field(primary_key=True)  # of the property
     since_us: int = key_integer()
     value: str  # "": none
-    source: str  # "event", "reading"
     read_at_us: int = integer()  # when we learned it: a month that had closed before does not know it
 
 

@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 from app.core.month import Month
 from app.core.outcomes import Refused
 from app.store.database import Database
+from app.store.effect_tables import Effect
 from app.store.keys import us
-from app.store.tables import Effect
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from app.core.facts import CommitFact, PullFact, PullState
 from app.core.matching import CLAIMED_BRANCH
 from app.store.keys import us
 from app.store.pulls import Linked, PullKey, pull_row, remember_heads, save_closed_issues, save_commits
+from app.store.reading_tables import PullReading
 from app.store.rollups import mark
-from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullNamed, PullReading, WorkflowJob
+from app.store.tables import CommitMade, Pull, PullCommit, PullIssue, PullNamed, WorkflowJob
 
 COLUMNS = tuple(column.name for column in Pull.metadata.tables["pull"].columns)
 ADD = text(

@@ -17,8 +17,9 @@ from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.month_sums import MonthSums
 from app.store.configs import config_in_force
-from app.store.owner_findings import editors_of
+from app.store.owner_findings import property_told
 from app.store.periods import config_of_period, period_of
+from app.store.place_findings import place_findings
 from app.store.rolled_up import months_of
 from app.store.stated import Stated
 
@@ -39,7 +40,8 @@ def findings_of(session: Session, account_id: int, month: Month, stated: Stated,
         Spent(stated.names.get(repository_id, ""), owner, NanoUsd(amount), runs, differing)
         for (repository_id, owner), (amount, runs, differing) in stated.states.spent.items()
     ]
-    return [*found, *owner_findings(terms, spent, editors_of(session, account_id, terms.property_name))]
+    found += owner_findings(terms, spent, property_told(session, account_id, terms.property_name))
+    return [*found, *place_findings(session, account_id, terms.close)]
 
 
 def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterator[Finding]:

@@ -1,35 +1,37 @@
 """What each owner's agent runs were charged in a month, and what is doubtful about owners. Reads only."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.core.chargeback.findings import Finding, Spent, owner_findings
+from app.core.chargeback.findings import Finding, PropertyTold, Spent, owner_findings
 from app.core.money import NanoUsd
 from app.core.month import Month
-from app.store.chargeback_tables import PeriodRow, PropertyReading
+from app.store.chargeback_tables import PeriodRow
 from app.store.configs import config_in_force
 from app.store.ownership import owners_of, run_facts
+from app.store.properties import reading_of
 from app.store.pull_fates import NOWHERE, repository_names
 
 if TYPE_CHECKING:
     from app.core.chargeback.ownership import Owner
 
 
-def findings_of_owners(session: Session, account_id: int, month: Month) -> list[Finding]:
-    """What is doubtful about the owners of a month's charges."""
+def findings_of_owners(session: Session, account_id: int, month: Month, spent: Sequence[Spent]) -> list[Finding]:
+    """What is doubtful about the owners of a month's charges, as `spent_by_owner` has them."""
     ownership = owners_of(session, account_id, config_in_force(session, account_id)).of(month.start)
     terms = ownership.config.chargeback
-    editors = editors_of(session, account_id, terms.property_name)
-    return owner_findings(terms, spent_by_owner(session, account_id, month), editors)
+    told = property_told(session, account_id, terms.property_name)
+    return owner_findings(terms, spent, told)
 
 
-def editors_of(session: Session, account_id: int, property_name: str) -> str:
-    """Who may edit the property, in GitHub's words; "" where that is not known."""
-    reading = session.get(PropertyReading, account_id)
-    return reading.editors if reading is not None and reading.name == property_name.lower() else ""
+def property_told(session: Session, account_id: int, property_name: str) -> PropertyTold:
+    """What GitHub told of the property when it was read last."""
+    reading = reading_of(session, account_id, property_name)
+    return PropertyTold() if reading is None else PropertyTold(reading.state, reading.editors)
 
 
 def spent_by_owner(session: Session, account_id: int, month: Month) -> list[Spent]:

@@ -10,7 +10,8 @@ from sqlmodel import Session, col, func, select
 from app.store.keys import instant, us
 from app.store.queue import NewJob, behind, enqueue_all
 from app.store.queue_tables import Bucket
-from app.store.tables import PullReading, Repository, WorkflowJob
+from app.store.reading_tables import PullReading
+from app.store.tables import Repository, WorkflowJob
 
 # GitHub's lists may lag behind, and its clock is not ours.
 OVERLAP = timedelta(hours=1)

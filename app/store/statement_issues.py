@@ -14,11 +14,11 @@ from app.core.config import Config
 from app.core.month import Month
 from app.core.report.marker import Kind, marker
 from app.store.chargeback_tables import StatementEvent, StatementRow
+from app.store.effect_tables import HAS_PLACE, Effect
 from app.store.effects import effect_of
 from app.store.keys import instant
 from app.store.queue import NewJob
 from app.store.statements import EVENTS, events_of, open_statements, statement_numbered
-from app.store.tables import HAS_PLACE, Effect
 
 ISSUE = "statement:"
 SHOWN, CLOSED, REMINDED = "statement-shown", "statement-closed", "statement-reminded"

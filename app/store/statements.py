@@ -4,13 +4,13 @@ All functions work within the caller's transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from app.core.chargeback.periods import FOLLOWS, StatementState
-from app.core.chargeback.statement import Statement, canonical, digest, parsed
+from app.core.chargeback.statement import Statement, digest, linked, parsed
 from app.core.month import Month
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.compressed import compressed, decompressed
@@ -67,27 +67,49 @@ def last_link(session: Session, account_id: int) -> tuple[int, str]:
     return found or (0, "")
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Statements with their documents, to be put behind a link of the chain."""
+
+    link: int
+    previous_sha256: str
+    made: Sequence[tuple[Statement, bytes]]
+
+
+def prepare(session: Session, account_id: int, statements: Sequence[Statement]) -> Prepared:
+    """Write the documents of statements that will be issued: nobody need wait for that."""
+    link, previous = last_link(session, account_id)
+    return Prepared(link, previous, linked(statements, previous))
+
+
 def issue(session: Session, statements: Sequence[Statement], source: str, now: datetime) -> list[StatementRow]:
     """Put statements at the end of their account's chain, in their order. `now` is when it happens, not in them."""
+    return issue_prepared(session, prepare(session, statements[0].account_id, statements), source, now)
+
+
+def issue_prepared(session: Session, prepared: Prepared, source: str, now: datetime) -> list[StatementRow]:
+    """The same of documents that are written already; they are written anew where the chain has grown meanwhile."""
+    if not prepared.made:
+        return []
+    account_id = prepared.made[0][0].account_id
+    if last_link(session, account_id) != (prepared.link, prepared.previous_sha256):
+        prepared = prepare(session, account_id, [statement for statement, _ in prepared.made])
     rows = []
-    for statement in statements:
-        link, previous = last_link(session, statement.account_id)
-        linked = replace(statement, previous_sha256=previous)
-        document = canonical(linked)
+    for link, (statement, document) in enumerate(prepared.made, prepared.link + 1):
         row = StatementRow(
             account_id=statement.account_id,
             month=int(statement.month),
             cost_center=statement.cost_center,
             version=statement.version,
             number=statement.number,
-            link=link + 1,
+            link=link,
             state=StatementState.ISSUED.value,
             chargeback=statement.chargeback,
             total_nano_usd=statement.total,
             total_cents=statement.total_cents,
             document=compressed(document),
             sha256=digest(document),
-            previous_sha256=previous,
+            previous_sha256=statement.previous_sha256,
             issued_at_us=us(statement.issued_at),
             state_at_us=us(now),
         )

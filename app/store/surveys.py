@@ -12,7 +12,8 @@ from app.core.survey import SurveyedWorkflow
 from app.core.workflow_lines import own_workflow
 from app.store.keys import us
 from app.store.queue import NewJob, enqueue_all
-from app.store.tables import Repository, SurveyedFile, WorkflowJob
+from app.store.reading_tables import SurveyedFile
+from app.store.tables import Repository, WorkflowJob
 
 
 def survey_job(account_id: int, repository_id: int, month: Month, due: datetime) -> NewJob:

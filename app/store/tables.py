@@ -114,26 +114,7 @@ class PullCommit(SQLModel, table=True):
     committed_at_us: int = integer()
 
 
-class PullReading(SQLModel, table=True):
-    """How far the pulls of a repository were read by listing them, apart from what events told of them."""
-
-    __tablename__ = "pull_reading"
-    account_id: int = key_integer()
-    repository_id: int = key_integer()
-    read_until_us: int | None = integer(default=None, nullable=True)  # what GitHub changed before is known; NULL: none
-    part: str = ""  # of the reading under way: "open", "closed"; "" when there is none
-    page: int = integer(default=1)  # its next one
-    since_us: int = integer(default=0)  # it reads closed pulls that were updated since
-    started_at_us: int = integer(default=0)
-    back_to_us: int | None = integer(default=None, nullable=True)  # how far it came
-    listed: int = integer(default=0)
-    added: int = integer(default=0)
-    read_again: int = integer(default=0)
-    updated_at_us: int = integer(default=0)
-
-
 NAMES_ISSUE = text("issue_number IS NOT NULL")
-HAS_PLACE = text("repository_id <> 0")
 
 
 # ---- agent runs --------------------------------------------------------------------------------------------
@@ -219,21 +200,6 @@ class PullNamed(SQLModel, table=True):
     repository_id: int = key_integer()
     number: int = key_integer()
     workflow_job_id: str = Field(primary_key=True)
-
-
-class SurveyedFile(SQLModel, table=True):
-    """A workflow file of a repository as the last survey of a month found it."""
-
-    __tablename__ = "surveyed_workflow"
-    account_id: int = key_integer()
-    repository_id: int = key_integer()
-    month: int = key_integer()  # yyyymm
-    path: str = Field(primary_key=True)
-    agents: str = long_text("[]")  # JSON list; "null" where the file could not be read
-    own_step: bool = False
-    runs: int | None = integer(default=None, nullable=True)  # None: not asked, or GitHub did not tell
-    recorded_jobs: int = integer(default=0)
-    surveyed_at_us: int = integer()
 
 
 class AgentRun(SQLModel, table=True):
@@ -459,28 +425,6 @@ class Correction(SQLModel, table=True):
 
 
 # ---- what stands on GitHub -----------------------------------------------------------------------------------
-
-
-class Effect(SQLModel, table=True):
-    """Something of ours on GitHub: written as an intent first, then with its id and what it says."""
-
-    __table_args__ = (
-        Index(
-            "ix_effect_place",
-            "account_id", "repository_id", "github_id",
-            sqlite_where=HAS_PLACE, postgresql_where=HAS_PLACE,
-        ),
-    )  # fmt: skip
-    account_id: int = key_integer()
-    key: str = Field(primary_key=True)  # "check:<repo>:<n>:<sha>", "comment:<repo>:<n>", "answer:<repo>:<comment>" …
-    github_id: int | None = integer(default=None, nullable=True)
-    repository_id: int = integer(default=0)  # where it stands, of what is asked for by its place: a statement's issue
-    location: str = ""  # "owner/name#5", for people
-    body_sha256: str = ""
-    # "intent", "written", "refused" (see note), "removed" (by a person), "overtaken" (an intent for a former head)
-    state: str
-    note: str = long_text()
-    updated_at_us: int = integer()
 
 
 class ConfigVersion(SQLModel, table=True):

@@ -1,7 +1,7 @@
 """A person corrects a month that has closed: a transfer between cost centers, or a named credit.
 
 It goes into the first month that is still open, with its original month, reason and evidence. A month that is open is
-never adjusted: what is wrong there is mended where it comes from.
+never adjusted: what is wrong there is mended where it comes from. What a dispute wins is entered by its answer.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from app.store.books import lock_books
 from app.store.chargeback_tables import AdjustmentRow
 from app.store.configs import config_in_force
 from app.store.periods import marks_of, open_month
-from app.store.statements import statement_numbered
 from app.world import World
 
 
@@ -43,15 +42,13 @@ def adjust(world: World, account_id: int, asked: ByHand, by: str) -> Adjusted:
             return Adjusted(known, again=True)
         _check_month(session, account_id, asked.original)
         _check_cost_centers(session, account_id, [name for name, _ in asked.amounts])
-        if asked.dispute:
-            _check_dispute(session, account_id, asked)
         entered = Entered(
             month=open_month(session, account_id, world.now()),
             original=asked.original,
             amounts=asked.amounts,
-            kind=Kind.DISPUTE if asked.dispute else Kind.MANUAL,
+            kind=Kind.MANUAL,
             reason=asked.told_reason,
-            evidence=asked.told_evidence,
+            evidence=asked.evidence,
             once=asked.once,
             actor=by,
         )
@@ -76,11 +73,3 @@ def _check_cost_centers(session: Session, account_id: int, names: Sequence[str])
     for name in names:
         if name not in known:
             raise NotAdjustedError(f"There is no cost center {name!r}. There are: {', '.join(sorted(known))}.")
-
-
-def _check_dispute(session: Session, account_id: int, asked: ByHand) -> None:
-    row = statement_numbered(session, account_id, asked.dispute)
-    if row is None or row.month != int(asked.original):
-        raise NotAdjustedError(f"{asked.original} has no statement {asked.dispute!r}.")
-    if row.cost_center not in [name for name, _ in asked.amounts]:
-        raise NotAdjustedError(f"Statement {row.number} is {row.cost_center}'s: a dispute of it moves what it pays.")

@@ -31,6 +31,7 @@ from app.core.report.marker import Kind, marker
 from app.core.usage import Completeness
 from app.store.accounts import installation_of, repository_of, save_repository
 from app.store.costs import tied_runs
+from app.store.effect_tables import Effect
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.jobs import answer_jobs, pull_job, run_job
 from app.store.manual_links import (
@@ -46,7 +47,7 @@ from app.store.manual_links import (
 )
 from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job, enqueue_all
-from app.store.tables import AgentRun, Effect, Repository, WorkflowJob
+from app.store.tables import AgentRun, Repository, WorkflowJob
 from app.store.told_runs import NO_REPOSITORY
 from app.world import World
 

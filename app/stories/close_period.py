@@ -44,7 +44,7 @@ from app.store.queue import Job, enqueue
 from app.store.rolled_up import rows_of_month
 from app.store.stated import Stated, read_stated
 from app.store.statement_issues import statement_job
-from app.store.statements import issue
+from app.store.statements import issue_prepared, prepare
 from app.store.statements import statements_of as issued_of
 from app.world import World
 
@@ -102,12 +102,14 @@ def close(world: World, account_id: int, month: Month, actor: str) -> Closed:
     stated = read_stated(world.db, account_id, covered)
     findings = _found(world, account_id, month, stated)
     made = statements_of(_books(world, account_id, row, stated, findings), config_of_period(row).chargeback)
+    with world.db.reading() as session:
+        prepared = prepare(session, account_id, made)
     with world.db.transaction() as session:
         lock_books(session, account_id, shared=False)  # two who finish the same month take turns
         held = period_of(session, account_id, month)
         if held is None or held.state == PeriodState.CLOSED.value:
             return _told(month, held or row, issued_of(session, account_id, month), again=True)
-        rows = issue(session, made, actor, world.now())
+        rows = issue_prepared(session, prepared, actor, world.now())
         closed(session, held, [each.sentence for each in findings], world.now())
         for statement in rows:
             enqueue(session, statement_job(statement, world.now()), world.now())

@@ -28,6 +28,7 @@ from app.store.configs import config_of, problems_of, save_config
 from app.store.effects import latest_summary
 from app.store.jobs import run_job
 from app.store.keys import us
+from app.store.properties import properties_job
 from app.store.pulls import unread_jobs
 from app.store.queue import Job, NewJob, enqueue, enqueue_all, resettle_job
 from app.store.readings import ask_for_readings, never_read
@@ -51,6 +52,7 @@ def on_installation(event: InstallationEvent, world: World) -> None:
         if present is not None:
             _keep_installation(world, session, present)
             ask_to_refresh(world, session, present.account_id)
+            enqueue(session, properties_job(present.account_id, world.now()), world.now())
             return
         # Gone. A later installation of the same account is another one, and stays.
         known = installation_of(session, event.account_id)
@@ -175,8 +177,11 @@ def _keep_config(world: World, account_id: int, source: str, public: bool, text:
         told_before, before = problems_of(version), in_force(version.good_text, version.public)
         version.source, version.public = source, public
         save_config(session, version, text, problems, world.now())
-        if in_force(version.good_text, version.public).evidence_rules != before.evidence_rules:
+        after = in_force(version.good_text, version.public)
+        if after.evidence_rules != before.evidence_rules:
             enqueue(session, resettle_job(account_id, "", world.now()), world.now())
+        if after.chargeback.property_name != before.chargeback.property_name:
+            enqueue(session, properties_job(account_id, world.now()), world.now())
         if tuple(problems) != told_before:
             # People look at the summary issue: a mistake, or its end, is told there now and not in a month.
             ask_to_summarize(world, session, account_id)

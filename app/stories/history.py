@@ -30,6 +30,7 @@ from app.store.listed import (
 )
 from app.store.pulls import Linked, PullKey
 from app.store.queue import Job, enqueue_all
+from app.store.reading_tables import PullReading
 from app.store.readings import (
     ask_for_readings,
     first_job_at,
@@ -40,7 +41,7 @@ from app.store.readings import (
     still_at,
 )
 from app.store.spare import Spare
-from app.store.tables import Pull, PullReading, Repository
+from app.store.tables import Pull, Repository
 from app.world import World
 
 if TYPE_CHECKING:

@@ -102,8 +102,8 @@ def _accrual(session: Session, account_id: int, month: Month) -> tuple[Journal, 
     """The journal of what is accepted, and the rows that it books."""
     state = state_of(session, account_id, month)
     if state is not PeriodState.CLOSED:
-        again = "" if state is PeriodState.OPEN else " again, which finishes it"
-        raise NotPostedError(f"{month} is {state.value}: close it{again}, and let its statements be accepted.")
+        does = "closes" if state is PeriodState.OPEN else "finishes"
+        raise NotPostedError(f"{month} is {state.value}: `period close {month}` {does} it; then owners accept.")
     rows = newest_statements(session, account_id, month)
     ready = [row for row in rows if row.chargeback and row.state == StatementState.ACCEPTED.value]
     if not ready:
@@ -133,4 +133,7 @@ def _why_nothing(month: Month, rows: Sequence[StatementRow]) -> str:
         return f"{month} is posted already, by {named}: `journal show` writes it again, `journal reverse` undoes it."
     told = ", ".join(f"{count} {state}" for state, count in sorted(waiting.items()))
     more = " more" if booked else ""
-    return f"Nothing{more} of {month} is accepted: {told}. A cost center's owner accepts its statement on its issue."
+    return (
+        f"Nothing{more} of {month} is accepted: {told}. A cost center's owner accepts its statement on its issue, or"
+        " `statement accept` does."
+    )

@@ -21,6 +21,7 @@ from app.core.report.statement_notices import changed
 from app.store.accounts import installation_of, repository_of
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.configs import config_in_force
+from app.store.effect_tables import Effect
 from app.store.effects import fingerprint, once, write_effect
 from app.store.keys import instant
 from app.store.queue import Job
@@ -38,7 +39,7 @@ from app.store.statement_issues import (
     who,
 )
 from app.store.statements import document_of, statement_in_force, statement_numbered
-from app.store.tables import Effect, Repository
+from app.store.tables import Repository
 from app.world import World
 
 if TYPE_CHECKING:

@@ -27,12 +27,13 @@ from app.core.workflow_lines import own_workflow
 from app.store.accounts import repository_of
 from app.store.configs import config_in_force
 from app.store.costs import TiedRun, open_jobs_on_pull, tied_runs, ties_naming, unattributed_of
+from app.store.effect_tables import Effect
 from app.store.effects import effect_of, fingerprint, overtaken, write_effect
 from app.store.jobs import pull_job
 from app.store.keys import instant
 from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job, enqueue
-from app.store.tables import Effect, Pull, Repository
+from app.store.tables import Pull, Repository
 from app.world import World
 
 if TYPE_CHECKING:

@@ -31,12 +31,13 @@ from app.core.usage import Tokens
 from app.store.accounts import installation_of, repositories_of
 from app.store.configs import config_in_force, config_of, problems_of
 from app.store.costs import usage_of_pulls
+from app.store.effect_tables import Effect
 from app.store.effects import effect_of, fingerprint, write_effect
 from app.store.pulls import PullKey, pull_of
 from app.store.queue import Job
 from app.store.rolled_up import months_of
 from app.store.surveys import surveys_of_month
-from app.store.tables import Effect, Repository
+from app.store.tables import Repository
 from app.store.told_runs import NO_REPOSITORY
 from app.world import World
 

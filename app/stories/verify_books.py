@@ -1,7 +1,8 @@
 """Nothing that was issued was altered: hold the chain of statements, their documents and the ledger against each other.
 
 From the outside in: each statement's hash and its place in the chain, its columns, what happened to it, its lines and
-adjustments against the ledger entries that it covers (by their hash), these against the charges of model calls. Whoever
+adjustments against the ledger entries that it covers (by their hash), these against the charges of model calls; each
+journal, and the statements that it books. Whoever
 can write the database can also make all hashes anew: hold the last one against an issued statement, which names it.
 """
 
@@ -15,6 +16,7 @@ from app.core.month import Month
 from app.store.adjustments import adjustments_of
 from app.store.chargeback_tables import AdjustmentRow, PeriodRow, StatementEvent, StatementRow
 from app.store.compressed import decompressed
+from app.store.journal_proofs import wrong_journals
 from app.store.keys import us
 from app.store.periods import config_of_period, config_sha256, coverage_of, periods_of
 from app.store.proofs import unbalanced_transactions, wrong_balances, wrong_runs
@@ -43,7 +45,7 @@ def verify(world: World, account_id: int) -> Verified:
         entered = {row.month: adjustments_of(session, account_id, Month.from_int(row.month)) for row in periods}
         coverages = {row.month: coverage_of(session, account_id, Month.from_int(row.month)) for row in periods}
         faults = [*unbalanced_transactions(session, account_id), *wrong_runs(session, account_id)]
-        faults += wrong_balances(session, account_id)
+        faults += [*wrong_balances(session, account_id), *wrong_journals(session, account_id, rows)]
     documents, told = _documents(rows)
     faults += [*told, *_chain(rows), *_happened(rows, events), *_periods(periods, rows)]
     for period in periods:

@@ -29,7 +29,18 @@ ALLOWED = {
     "worker": {"stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "timetable": {"worker", "stories", "store", "core", *OUTSIDE_OF_THE_LAYERS},
     "doctor": {"github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
-    "commands": {"commands", "worker", "timetable", "stories", "github", "store", "core", *OUTSIDE_OF_THE_LAYERS},
+    "export": {"export", "core"},
+    "commands": {
+        "commands",
+        "worker",
+        "timetable",
+        "stories",
+        "export",
+        "github",
+        "store",
+        "core",
+        *OUTSIDE_OF_THE_LAYERS,
+    },
     "sandbox": {"sandbox", "core"},
 }
 ENTRANCES = {"__main__", "demo"}  # may know everything
@@ -169,6 +180,8 @@ def test_core_does_no_input_or_output() -> None:
         ("jwt", {"oidc", "sandbox", "doctor"}),
         ("opentelemetry", {"otlp"}),
         ("google", {"otlp"}),
+        ("pyarrow", {"export"}),
+        ("fsspec", {"export"}),
     ],
 )
 def test_a_library_stays_in_its_room(library: str, home: set[str]) -> None:

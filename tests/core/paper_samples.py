@@ -140,7 +140,8 @@ def at(hour: int) -> datetime:
 
 
 def paper(of: Statement | None = None, standing: Standing | None = None) -> Paper:
-    return Paper.of(of or statement(), standing or Standing())
+    """With a hash that stays whatever else is kept of a statement one day."""
+    return replace(Paper.of(of or statement(), standing or Standing()), sha256="5f3c" * 16)
 
 
 ACCEPTED = Standing(StatementState.ACCEPTED, "alice", at(9))

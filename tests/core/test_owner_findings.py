@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.chargeback.findings import Finding, Spent, owner_findings
+from app.core.chargeback.findings import Finding, PropertyTold, Spent, owner_findings
 from app.core.chargeback.ownership import NOBODY, Basis, Owner
 from app.core.chargeback.terms import UNASSIGNED, Chargeback
 from app.core.money import NanoUsd
@@ -19,8 +19,11 @@ def spent(repository: str, owner: Owner, amount: int, runs: int = 1, differing: 
     return Spent(repository, owner, NanoUsd(amount), runs, differing)
 
 
-def found(*of: Spent, terms: Chargeback = TERMS, editors: str = "org_actors") -> list[Finding]:
-    return owner_findings(terms, of, editors)
+READ = PropertyTold("read", "org_actors")
+
+
+def found(*of: Spent, terms: Chargeback = TERMS, told: PropertyTold = READ) -> list[Finding]:
+    return owner_findings(terms, of, told)
 
 
 NO_OWNER_OF_PLATFORM = Finding(
@@ -34,7 +37,7 @@ NO_OWNER_OF_PLATFORM = Finding(
 
 def test_what_has_an_owner_is_no_finding() -> None:
     assert found(spent("acme/widgets", Owner("payments", Basis.SIGNED), 5)) == [NO_OWNER_OF_PLATFORM]
-    assert owner_findings(Chargeback(), [], "org_and_repo_actors") == []
+    assert owner_findings(Chargeback(), [], PropertyTold("read", "org_and_repo_actors")) == []
 
 
 def test_each_repository_without_an_owner_is_told_the_dearest_first() -> None:
@@ -70,17 +73,22 @@ def test_a_cost_center_without_a_budget_owner_is_told_with_what_it_pays() -> Non
 
 
 @pytest.mark.parametrize(
-    ("editors", "property_name", "told"),
+    ("told", "property_name", "code"),
     [
-        ("org_and_repo_actors", "cost-center", True),
-        ("org_and_repo_actors", "", False),
-        ("org_actors", "cost-center", False),
-        ("", "cost-center", False),
+        (PropertyTold("read", "org_and_repo_actors"), "cost-center", "property-editable"),
+        (PropertyTold("missing"), "cost-center", "property-missing"),
+        (PropertyTold("refused"), "cost-center", "property-unread"),
+        (PropertyTold("read", "org_actors"), "cost-center", ""),
+        (PropertyTold(), "cost-center", ""),
+        (PropertyTold("read", "org_and_repo_actors"), "", ""),
+        (PropertyTold("missing"), "", ""),
+        (PropertyTold("refused"), "", ""),
     ],
 )
-def test_a_property_that_repositories_people_may_edit_is_told(editors: str, property_name: str, told: bool) -> None:
-    codes = [each.code for each in found(terms=Chargeback(property_name=property_name), editors=editors)]
-    assert codes == (["property-editable"] if told else [])
+def test_a_property_that_cannot_be_trusted_is_told(told: PropertyTold, property_name: str, code: str) -> None:
+    found_of = found(terms=Chargeback(property_name=property_name), told=told)
+    assert [each.code for each in found_of] == ([code] if code else [])
+    assert all("property cost-center" in each.sentence for each in found_of)
 
 
 def test_a_value_that_no_cost_center_has_is_told_once_with_what_it_pays() -> None:

@@ -1,6 +1,7 @@
 """Shared costs are divided by the method that was chosen, and nothing is lost: not a nano-dollar, not a cent."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
@@ -66,6 +67,12 @@ def test_a_fixed_method_also_charges_who_had_no_agent_run() -> None:
 
 def test_a_fixed_method_passes_over_who_has_no_percent() -> None:
     assert amounts(share_out([pool(usd("8"), Method.FIXED, {"api": 100, "web": 0})], {})) == {"api": [usd("8")]}
+
+
+def test_of_equal_remainders_the_last_name_gets_the_nano_dollar_however_they_were_written() -> None:
+    for names in ("abc", "cba", "bca"):
+        shares = share_out([pool(NanoUsd(100), Method.FIXED, dict.fromkeys(names, 1))], {})
+        assert amounts(shares) == {"a": [33], "b": [33], "c": [34]}
 
 
 def test_without_direct_cost_a_proportional_method_shares_evenly_and_says_so() -> None:
@@ -148,9 +155,15 @@ def test_a_share_is_within_a_nano_dollar_of_the_exact_one(pools: list[SharedPool
 def test_the_order_in_which_cost_centers_are_known_changes_nothing(
     pools: list[SharedPool], direct: dict[str, NanoUsd], chance: Random
 ) -> None:
-    items = list(direct.items())
-    chance.shuffle(items)
-    assert share_out(pools, dict(items)) == share_out(pools, direct)
+    def mixed(known: Mapping[str, int]) -> dict[str, int]:
+        items = list(known.items())
+        chance.shuffle(items)
+        return dict(items)
+
+    others = [replace(each, sharing=replace(each.sharing, weights=mixed(each.sharing.weights))) for each in pools]
+    shares = share_out(others, {name: NanoUsd(amount) for name, amount in mixed(direct).items()})
+    assert shares == share_out(pools, direct)
+    assert list(shares.taken) == sorted(shares.taken)
 
 
 @given(POOLS, DIRECT)

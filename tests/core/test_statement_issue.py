@@ -140,7 +140,8 @@ def test_a_long_statement_fits_and_says_where_the_rest_is() -> None:
     text = issue(samples.paper(samples.long(2_000)), MARK)
     assert len(text) <= LONGEST
     assert "cut here" not in text
-    assert re.search(r"\| … \| \d[\d,]* more lines: all of them in the page to print, the CSV and the JSON \|", text)
+    where = "`python -m app statement show 2026-10-003 --form csv`"
+    assert re.search(rf"\| … \| \d[\d,]* more lines: all of them by {where} \|", text)
     assert text.endswith(f"{MARK}\n")
     assert off_by(markdown_tables(text)) == [0, 0, 0, 0, 0, 0]
 

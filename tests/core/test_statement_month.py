@@ -49,10 +49,10 @@ def month(**changes: object) -> MonthPage:
     first, second, third = three()
     url = "https://github.com/acme/finance/issues/7"
     listed = (
-        Listed(Paper.of(replace(first, version=1), samples.REPLACED), url),
-        Listed(Paper.of(replace(first, version=2), samples.ACCEPTED), url),
-        Listed(Paper.of(second, samples.DISPUTED)),
-        Listed(Paper.of(third)),
+        Listed(samples.paper(replace(first, version=1), samples.REPLACED), url),
+        Listed(samples.paper(replace(first, version=2), samples.ACCEPTED), url),
+        Listed(samples.paper(second, samples.DISPUTED)),
+        Listed(samples.paper(third)),
     )
     page = MonthPage("acme", samples.OCTOBER, listed, books_of(three()))
     return replace(page, **changes)  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
 """The statement to print: it adds up, it is one file without a request or a script, and it can be read by everyone."""
 
+import hashlib
 import re
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 
-from app.core.chargeback.statement import Statement
+from app.core.chargeback.statement import Statement, canonical
 from app.core.ledger import Book
 from app.core.report.statement import pictures, svg
 from app.core.report.statement.page import page, running
@@ -93,6 +94,12 @@ def test_number_and_hash_stand_at_the_foot_of_every_page() -> None:
     assert f'@bottom-left {{ content: "{foot}"; }}' in page(paper)
     assert "counter(page)" in page(paper)
     assert "thead { display: table-header-group; }" in page(paper)
+
+
+def test_the_hash_is_that_of_the_document() -> None:
+    paper = Paper.of(samples.statement())
+    assert paper.sha256 == hashlib.sha256(canonical(samples.statement())).hexdigest()
+    assert paper.sha256 in page(paper)
 
 
 def test_a_foot_cannot_leave_its_string() -> None:

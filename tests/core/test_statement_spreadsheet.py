@@ -2,13 +2,16 @@
 
 import csv
 import io
+import json
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 
-from app.core.chargeback.statement import Part, Statement
+from app.core.chargeback.statement import Part, Statement, canonical
 from app.core.money import ZERO, usd
 from app.core.report.statement.spreadsheet import COLUMNS, table
 from tests.core import paper_samples as samples
@@ -91,3 +94,23 @@ def test_no_text_is_a_formula(text: str) -> None:
                 assert value.lstrip()[:1] not in {"=", "+", "@", "＝", "＋", "－", "＠", "|", "%"}, (name, value)
                 assert not value.lstrip().startswith("-") or value.lstrip("-").replace(".", "").isdigit()
     assert sum(int(row["cents"] or 0) for row in rows) == of.total_cents
+
+
+def test_the_document_tells_every_column() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "chargeback.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", text.partition("### The CSV")[2].partition("\n#")[0], re.MULTILINE)
+    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row)) == sorted(COLUMNS)
+
+
+def test_the_document_tells_every_field_of_the_json() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "chargeback.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(\w+)`", text.partition("### The JSON")[2].partition("\n#")[0]))
+    assert named(json.loads(canonical(samples.statement()))) == told
+
+
+def named(tree: object) -> set[str]:
+    """Every key below, those of a month alone left out."""
+    if isinstance(tree, dict):
+        own = set() if tree.keys() == {"number", "year"} else set(tree)
+        return own.union(*map(named, tree.values()))
+    return set().union(*map(named, tree)) if isinstance(tree, list) else set()

@@ -15,10 +15,14 @@ from app.core.report.statement.month_page import MonthPage
 from app.core.report.statement.month_page import html as month_html
 from app.core.report.statement.month_page import issue as month_issue
 from app.core.report.statement.page import page
+from app.core.report.statement.parts import paper_cents
+from scripts.sample_statement import html, sample
+from scripts.smaller_png import SIGNATURE
 from tests import optional
 from tests.core import paper_samples as samples
 from tests.core.test_statement_issue import charts
 from tests.core.test_statement_month import month
+from tests.core.written import Written, off_by
 from tests.e2e.test_pages import Seen, browse
 
 pytestmark = pytest.mark.optional("chromium")
@@ -89,6 +93,20 @@ def test_the_page_prints(name: str, pages: int, tmp_path: Path) -> None:
     assert printed.startswith(b"%PDF-")
     count = len(re.findall(rb"/Type\s*/Page\b", printed))
     assert count == pages if pages < 10 else count >= pages
+
+
+def test_the_document_shows_a_picture_that_is_small_enough() -> None:
+    root = Path(__file__).parents[2]
+    assert "images/statement.png)" in (root / "docs" / "chargeback.md").read_text(encoding="utf-8")
+    picture = root / "docs" / "images" / "statement.png"
+    assert picture.read_bytes().startswith(SIGNATURE)
+    assert picture.stat().st_size < 200_000
+
+
+def test_the_pictures_statement_adds_up() -> None:
+    of = sample()
+    assert paper_cents(of) == of.total_cents
+    assert set(off_by(Written(html()).tables)) == {0}
 
 
 DRAWING = """<!doctype html><meta charset="utf-8"><body></body><script src="{script}"></script><script>

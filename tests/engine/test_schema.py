@@ -9,7 +9,15 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from app.store import chargeback_tables, invoice_tables, queue_tables, rollup_tables, tables, vendor_tables
+from app.store import (
+    chargeback_tables,
+    invoice_tables,
+    queue_tables,
+    reading_tables,
+    rollup_tables,
+    tables,
+    vendor_tables,
+)
 from app.store.database import Database
 from app.store.migrations import migrate
 from app.store.queue import NewJob, enqueue
@@ -21,6 +29,7 @@ def test_migrations_make_exactly_the_tables_that_the_code_uses(database: Databas
     assert (
         chargeback_tables.PeriodRow.metadata
         is queue_tables.Job.metadata
+        is reading_tables.PullReading.metadata
         is rollup_tables.Rollup.metadata
         is tables.Tie.metadata
         is SQLModel.metadata

@@ -8,7 +8,7 @@ import pytest
 
 from app.doctor import Finding, Level, diagnose, exit_code, render
 from app.github.app import GitHubApp
-from app.github.permissions import WANTED
+from app.github.permissions import OPTIONAL, WANTED
 from app.sandbox import Sandbox
 from app.settings import Settings
 from app.store.database import Database
@@ -176,6 +176,30 @@ def test_a_permission_that_was_not_granted_is_told_with_the_account(installed: S
     assert problem[2].startswith("globex has not granted checks: write")
 
 
+def test_without_the_organisation_s_properties_everything_else_works_and_people_have_none(installed: Server) -> None:
+    least = {name: level for name, level in GRANTED.items() if name not in OPTIONAL}
+    for login, kind in (("globex", "Organization"), ("ada", "User")):
+        installed.gh.create_account(login, kind)
+        installed.gh.install(login, permissions=least)
+    (problem,) = [one for one in installed.problems() if one[1] == "installations"]
+    assert problem[0] == "warning"
+    assert problem[2].startswith("globex has not granted organization_custom_properties: read")
+
+
+def test_an_app_that_does_without_what_is_optional_is_warned_alone(server: Answering, sqlite_url: str) -> None:
+    with contract.watched() as gh:
+        made = Server(gh, server, sqlite_url)
+        with gh.hub.lock:
+            app = gh.hub.apps[made.app["app_id"]]
+            app.permissions = {name: level for name, level in app.permissions.items() if name not in OPTIONAL}
+            app.events = [event for event in app.events if event != "custom_property_values"]
+        told = [(level, text.partition(" (")[0]) for level, subject, text in made.problems() if subject == "App"]
+        assert told == [
+            ("warning", "does not ask for organization_custom_properties: read"),
+            ("warning", "is not subscribed to custom_property_values"),
+        ]
+
+
 def test_an_app_that_asks_for_too_much_or_hears_too_little_is_told(server: Answering, sqlite_url: str) -> None:
     with contract.watched() as gh:
         made = Server(gh, server, sqlite_url)
@@ -188,6 +212,7 @@ def test_an_app_that_asks_for_too_much_or_hears_too_little_is_told(server: Answe
             "does not ask for issues: write",
             "asks for more than is used: members: read",
             "is not subscribed to check_run",
+            "is not subscribed to custom_property_values",
             "is not subscribed to issue_comment",
         ]
 

@@ -256,3 +256,26 @@ def test_a_missing_permission_to_read_is_refused_and_not_taken_for_absence(shop:
     shop.gh.grant(shop.installation_id, {"metadata": "read"})
     with pytest.raises(Refused, match="lacks a permission"):
         shop.client.read_file("acme", "shop", "README.md", "main")
+
+
+def test_a_property_s_values_are_read_by_repository(shop: Shop) -> None:
+    shop.gh.create_repository("acme/plain")
+    shop.gh.set_properties(NAME, {"Cost-Center": " payments "})
+    found = shop.client.read_property_values("acme", "cost-center")
+    ids = [shop.gh.hub.repository(each).repository_id for each in (NAME, "acme/plain")]
+    assert [found[each] for each in ids] == ["payments", ""]
+    assert shop.client.read_property_editors("acme", "cost-center") == "org_actors"
+    assert shop.client.read_property_editors("acme", "none") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a", "a"), (None, ""), ([], ""), (["a"], "a"), (["a", "b"], ""), (" a\x00 ", "a"), ("x" * 2_000, "x" * 1_024),
+        (True, "True"),
+    ],
+)  # fmt: skip
+def test_a_property_s_value_is_one_short_text(value: object, expected: str) -> None:
+    told = [{"property_name": "other", "value": "b"}, {"property_name": "Cost", "value": value}]
+    assert read.property_value({"properties": told}, "cost") == expected
+    assert read.property_value({}, "cost") == ""

@@ -11,9 +11,10 @@ from app.core.outcomes import Later
 from app.github.app import GitHubApp
 from app.sandbox import Sandbox
 from app.store.database import Database
+from app.store.effect_tables import Effect
 from app.store.queue import Job
 from app.store.queue_tables import Job as JobRow
-from app.store.tables import AgentRun, Effect, LedgerEntry, Tie, WorkflowJob
+from app.store.tables import AgentRun, LedgerEntry, Tie, WorkflowJob
 from app.stories.record import expect
 from tests.openapi import contract
 from tests.record.issuer import AUDIENCE

@@ -267,3 +267,34 @@ def test_the_observer_tells_what_differs_from_the_description() -> None:
     with Sandbox(observer=observer) as gh:
         request(f"{gh.url}/repos/a/b/nothing", headers={"X-GitHub-Api-Version": "1"})
     assert observer.violations == ["GET /repos/a/b/nothing → 404: no such operation in GitHub's description"]
+
+
+def test_an_organisation_s_properties_are_told_page_by_page(gh: Sandbox, app: Caller) -> None:
+    gh.create_repository("acme/plain")
+    gh.create_repository("globex/theirs", properties={"cost-center": "x"})
+    gh.set_properties("acme/shop", {"cost-center": "payments"})
+    first = app("GET", "/orgs/acme/properties/values?per_page=1")
+    assert 'rel="next"' in first.headers["link"]
+    told = [*first.json, *app("GET", "/orgs/acme/properties/values?per_page=1&page=2").json]
+    assert [(one["repository_name"], one["properties"]) for one in told] == [
+        ("shop", [{"property_name": "cost-center", "value": "payments"}]),
+        ("plain", [{"property_name": "cost-center", "value": None}]),
+    ]
+
+
+def test_a_property_tells_who_may_edit_its_values(gh: Sandbox, app: Caller) -> None:
+    gh.define_property("acme", "Cost-Center", "org_and_repo_actors")
+    told = app("GET", "/orgs/acme/properties/schema/cost-center").json
+    assert (told["property_name"], told["values_editable_by"]) == ("Cost-Center", "org_and_repo_actors")
+    gh.define_property("acme", "Cost-Center", None)
+    assert app("GET", "/orgs/acme/properties/schema/cost-center").status == 404
+
+
+def test_properties_are_for_the_own_organisation_and_with_the_permission(gh: Sandbox, app: Caller) -> None:
+    gh.create_account("globex")
+    gh.create_account("ada", kind="User")
+    for org in ("globex", "ada", "nobody"):
+        assert app("GET", f"/orgs/{org}/properties/values").status == 404
+    gh.grant(app.installation_id, {"metadata": "read"})
+    assert app("GET", "/orgs/acme/properties/values").status == 403
+    assert app("GET", "/orgs/acme/properties/schema/cost-center").status == 403

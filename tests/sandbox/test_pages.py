@@ -4,8 +4,11 @@ import html.parser
 
 import pytest
 
+from app.core.report import mermaid
+from app.core.report.statement.markdown import issue
 from app.sandbox import Sandbox
 from app.sandbox.markdown import rendered
+from tests.core import paper_samples as samples
 from tests.sandbox.caller import Answered, Caller, request
 from tests.sandbox.test_operations import SHOP, make_check
 
@@ -122,3 +125,21 @@ def test_what_github_would_show_is_shown(text: str, part: str) -> None:
 @pytest.mark.parametrize("text", ["`@everyone`", "a@b.example", "<!-- @x -->"])
 def test_no_mention_is_made_where_github_makes_none(text: str) -> None:
     assert "mention" not in shown(text)
+
+
+def test_every_chart_of_a_statement_is_drawn() -> None:
+    text = shown(issue(samples.paper(), "<!-- m -->"))
+    assert text.count('<svg class="chart"') == 3
+    assert text.count("<polyline") == 1
+    assert text.count("<rect") == 3 + 4 + 2
+    assert "mermaid" not in text
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("bar [30.10, ", "bar ["), ('["Jul 2026", ', "["), ("bar [", "bar [a"), ("y-axis", "z-axis"), ("[", "{")],
+)
+def test_a_chart_that_says_other_things_stays_text(was: str, now: str) -> None:
+    source = mermaid.columns("Cost", ["Jul 2026", "Aug 2026"], [3010, 2500], mermaid.Axis("USD"))
+    assert "<svg" in shown(source)
+    assert "<svg" not in shown(source.replace(was, now))

@@ -249,3 +249,15 @@ def test_comments_are_announced_when_they_are_made_changed_and_removed(
     ]
     assert told[1]["changes"] == {"body": {"from": "hello"}}
     assert all(one["issue"]["number"] == 1 and "pull_request" in one["issue"] for one in told)
+
+
+def test_edited_properties_are_announced_with_what_they_were(gh: Sandbox, heard: Listener) -> None:
+    gh.set_properties("acme/shop", {"cost-center": "payments", "tier": "1"})
+    gh.set_properties("acme/shop", {"cost-center": "platform", "tier": "1"})
+    gh.set_properties("acme/shop", {"cost-center": "platform", "tier": "1"})
+    first, second = drained(gh, heard).payloads("custom_property_values")
+    assert first["action"] == second["action"] == "updated"
+    assert [one["value"] for one in first["old_property_values"]] == [None, None]
+    assert second["old_property_values"] == [{"property_name": "cost-center", "value": "payments"}]
+    assert second["new_property_values"] == [{"property_name": "cost-center", "value": "platform"}]
+    assert second["repository"]["custom_properties"] == {"cost-center": "platform", "tier": "1"}

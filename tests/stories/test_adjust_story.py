@@ -1,5 +1,6 @@
 """An adjustment by hand is entered once, into the month that is open; what cannot be one is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -85,13 +86,6 @@ def test_a_credit_takes_from_one_cost_center_and_names_itself(world: World) -> N
     ]
 
 
-def test_what_a_dispute_wins_names_the_statement(world: World) -> None:
-    adjust(world, ACCOUNT, replace(TRANSFER, dispute="2026-10-001"), "root")
-    assert rows(world.db, "SELECT DISTINCT kind, evidence FROM adjustment") == [
-        ("dispute", "dispute of 2026-10-001: ticket 7")
-    ]
-
-
 @pytest.mark.parametrize("name", ["unassigned", "Gone", "ops"])
 def test_a_cost_center_is_known_by_the_configuration_or_by_a_statement(world: World, name: str) -> None:
     assert not adjust(world, ACCOUNT, replace(TRANSFER, giver=name), "root").again
@@ -105,9 +99,6 @@ def test_a_cost_center_is_known_by_the_configuration_or_by_a_statement(world: Wo
         ({"original": Month(2026, 7)}, "the first month that closed is 2026-08"),
         ({"to": "webb"}, "There is no cost center 'webb'. There are: Gone, api, ops, unassigned, web."),
         ({"giver": "shared:bots"}, "no cost center 'shared:bots'"),
-        ({"dispute": "2026-10-009"}, "no statement '2026-10-009'"),
-        ({"dispute": "2026-10-001", "original": Month(2026, 8)}, "2026-08 has no statement"),
-        ({"dispute": "2026-10-001", "giver": "ops"}, "is api's"),
     ],
 )
 def test_what_the_books_do_not_allow_is_refused(world: World, other: dict[str, Any], told: str) -> None:
@@ -146,6 +137,19 @@ def test_another_accounts_months_and_cost_centers_do_not_count(world: World) -> 
     close(world.db, "2026-09", account_id=2)
     with pytest.raises(NotAdjustedError, match="There are: unassigned, web"):
         adjust(world, 2, TRANSFER, "root")
+    credit = replace(TRANSFER, giver="", credit="Credit note 17")
+    assert not adjust(world, 2, credit, "root").again
+    assert not adjust(world, ACCOUNT, credit, "root").again
+    with world.db.reading() as session:
+        into = [len(adjustments_of(session, account_id, Month(2026, 11))) for account_id in (ACCOUNT, 2)]
+    assert into == [1, 0]  # the other one's October is open
+
+
+def test_the_same_entered_by_several_at_once_is_entered_once(world: World) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda name: adjust(world, ACCOUNT, TRANSFER, name).again, "abcd"))
+    assert sorted(again) == [False, True, True, True]
+    assert rows(world.db, "SELECT COUNT(*) FROM adjustment") == [(2,)]
 
 
 @pytest.mark.parametrize(

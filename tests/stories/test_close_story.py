@@ -132,7 +132,7 @@ def test_a_close_that_broke_off_is_finished_with_the_same_bytes(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(close_period, "issue", broken)
+        patched.setattr(close_period, "issue_prepared", broken)
         with pytest.raises(OSError, match="full"):
             close(stage.world, account, month, "test")
     assert stage.rows("SELECT state FROM period") == [("closing",)]

@@ -1,10 +1,13 @@
 """Why a statement's line is what it is, from a closed month in the books down to the charges of a model call."""
 
 import re
+from argparse import Namespace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from app.commands import statements
 from app.core.chargeback.statement import Statement
 from app.core.month import Month
 from app.core.report.statement.why import RUNS
@@ -144,6 +147,22 @@ def test_many_agent_runs_come_in_pages(stage: Stage, account_id: int) -> None:
     assert f"1 of {RUNS + 2} · " in first
     assert f"{RUNS + 1} of {RUNS + 2} · " in second
     assert "Page 2 of 2." in second
+
+
+def test_the_command_prints_the_walk_and_says_what_is_not_there(
+    stage: Stage, account_id: int, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_pull(stage, "one", 2)
+    of = closed(stage, account_id, OCTOBER)
+    settings = replace(stage.world.settings, database_url=database_url)
+
+    def asked(number: str, line: str) -> tuple[int, str, str]:
+        options = Namespace(number=number, line=line, page=0, version=None, account=None)
+        return statements.explain_line(settings, options), *capsys.readouterr()
+
+    assert asked(of.number, "1") == (0, told(stage, of, "1") + "\n", "")
+    assert asked(of.number, "9")[::2] == (1, f"Statement {of.number} has no line 9. `statement show` numbers them.\n")
+    assert asked("2026-10-099", "1")[0] == 1
 
 
 @pytest.mark.parametrize("name", ["0", "99", "A1", "x", "", "-1", "1" * 30, "²"])

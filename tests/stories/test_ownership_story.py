@@ -19,6 +19,7 @@ from app.store.periods import begin_closing
 from app.store.rollups import mark
 from app.stories.attribute import decide_here
 from app.stories.measure import metrics_by
+from app.stories.owners import owned_in, with_hints
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
 from tests.stories.test_roll_up_story import agree, stale, work
 
@@ -49,7 +50,6 @@ def tell(stage: Stage, account_id: int, repository: str, value: str, **at: int) 
                 name="cost-center",
                 since_us=us(stage.now() - timedelta(**at)),
                 value=value,
-                source="reading",
                 read_at_us=us(stage.now()),
             )
         )
@@ -224,4 +224,44 @@ def found(stage: Stage, account_id: int) -> list[Spent]:
 
 def findings(stage: Stage, account_id: int) -> list[Finding]:
     with stage.world.db.reading() as session:
-        return findings_of_owners(session, account_id, OCTOBER)
+        return findings_of_owners(session, account_id, OCTOBER, spent_by_owner(session, account_id, OCTOBER))
+
+
+def test_the_table_of_owners_has_every_repository_and_all_charges(stage: Stage) -> None:
+    account_id = stage.install(REPOSITORY, OTHER, "acme/nobodys")
+    configure(stage, account_id)
+    tell(stage, account_id, OTHER, "payments")
+    stage.agent(OTHER, event="schedule", calls=2)
+    stage.tick(3600)
+    moved = stage.now()
+    tell(stage, account_id, OTHER, "platform")
+    stage.tick()
+    stage.agent(OTHER, event="schedule", calls=3, session="after")
+    stage.agent("acme/nobodys", event="schedule")
+    stage.gh.push("acme/nobodys", "main", {".github/CODEOWNERS": "* @acme/payments\n"})
+    stage.settle()
+    owned, findings = owned_in(stage.world, account_id, OCTOBER)
+    assert [each.code for each in findings] == ["no-owner", "no-budget-owner"]
+    owned = with_hints(stage.world, account_id, owned)
+    assert [
+        (each.repository, each.cost_center, each.basis, [(held.start, held.end) for held in each.held], each.amount)
+        for each in owned
+    ] == [
+        (OTHER, "payments", Basis.PROPERTY, [(None, moved)], cost(2)),
+        (OTHER, "platform", Basis.PROPERTY, [(moved, None)], cost(3)),
+        ("acme/nobodys", "unassigned", Basis.NOTHING, [(None, None)], cost(1)),
+        (REPOSITORY, "payments", Basis.REPOSITORY, [(None, None)], 0),
+    ]
+    assert [each.owners for each in owned] == [("alice",), (), (), ("alice",)]
+    assert [each.code_owners for each in owned] == [(), (), ("@acme/payments",), ()]
+
+
+def test_without_an_installation_or_a_file_there_is_no_hint(stage: Stage) -> None:
+    account_id = stage.install("acme/nobodys")
+    stage.agent("acme/nobodys", event="schedule")
+    stage.settle()
+    owned, _ = owned_in(stage.world, account_id, OCTOBER)
+    assert with_hints(stage.world, account_id, owned) == owned
+    stage.gh.uninstall(next(iter(stage.gh.hub.installations)))
+    stage.settle()
+    assert with_hints(stage.world, account_id, owned) == owned

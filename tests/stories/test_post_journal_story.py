@@ -146,8 +146,20 @@ def test_what_cannot_be_reversed_or_shown_is_refused(world: World) -> None:
     assert rows(world.db, "SELECT COUNT(*) FROM journal") == [(2,)]
 
 
+def test_another_accounts_journal_of_the_same_number_is_another_one(world: World) -> None:
+    install(world.db, CONFIG, 2, "globex")
+    close(world.db, "2026-10", account_id=2)
+    issued(world.db, [replace(each, account_id=2) for each in STATEMENTS[:1]], accepted=["api"])
+    ours, theirs = post(world, ACCOUNT, OCTOBER, "ada"), post(world, 2, OCTOBER, "eve")
+    assert (ours.number, theirs.number, len(theirs.statements)) == ("J-2026-10-1", "J-2026-10-1", 1)
+    reverse(world, 2, theirs.number, "x", "eve")
+    assert states(world.db, API, WEB) == [("posted", "J-2026-10-1")] * 2
+    assert reverse(world, ACCOUNT, ours.number, "x", "ada").number == "J-2026-10-2"
+
+
 @pytest.mark.parametrize(
-    ("state", "told"), [(None, "2026-10 is open: close it, "), (PeriodState.CLOSING, "is closing: close it again")]
+    ("state", "told"),
+    [(None, "2026-10 is open: `period close 2026-10` closes it"), (PeriodState.CLOSING, "is closing: .* finishes it")],
 )
 def test_a_month_that_has_not_closed_makes_no_journal(sqlite: Database, state: PeriodState | None, told: str) -> None:
     install(sqlite)

@@ -6,6 +6,8 @@ import pytest
 
 from app.core.outcomes import Later
 from app.github.failures import GitHubFailed
+from app.store.configs import config_in_force
+from app.store.place_findings import place_findings
 from app.store.queue import Job, NewJob, enqueue
 from app.store.statement_issues import refused_issues, statement_job
 from app.stories.post_statement import post_statement
@@ -32,6 +34,13 @@ from tests.stories.stage import Stage
 def refusals(stage: Stage, account_id: int) -> list[str]:
     with stage.world.db.reading() as session:
         return [effect.note for effect in refused_issues(session, account_id)]
+
+
+def findings(stage: Stage, account_id: int) -> dict[str, str]:
+    """What the next close is told of the place, by code."""
+    with stage.world.db.reading() as session:
+        terms = config_in_force(session, account_id).chargeback.close
+        return {each.code: each.sentence for each in place_findings(session, account_id, terms)}
 
 
 def test_the_issue_is_made_once_with_title_label_total_and_owners(stage: Stage) -> None:
@@ -84,6 +93,7 @@ def test_a_public_repository_gets_no_statement_whatever_else_is_allowed_there(st
     assert stage.gh.issues(FINANCE) == []
     (said,) = refusals(stage, account_id)
     assert "is public" in said
+    assert set(findings(stage, account_id)) == {"statement-repository", "statement-not-posted"}
     stage.gh.set_visibility(FINANCE, "private")
     post(stage, row)
     assert refusals(stage, account_id) == []
@@ -113,6 +123,7 @@ def test_a_place_that_cannot_have_issues_is_a_refusal_that_is_kept_and_mended(
     (said,) = refusals(stage, account_id)
     assert sentence in said
     assert "close.repository" in said
+    assert sentence in findings(stage, account_id)["statement-not-posted"]
     if trouble == "gone":
         stage.gh.create_repository(FINANCE)
     else:
@@ -120,6 +131,7 @@ def test_a_place_that_cannot_have_issues_is_a_refusal_that_is_kept_and_mended(
         stage.gh.enable_issues(FINANCE, enabled=True)
     a_day(stage)
     assert refusals(stage, account_id) == []
+    assert "statement-not-posted" not in findings(stage, account_id)
     assert state(stage) == f"v{row.version} issued"
     assert issue_of(stage)["state"] == "open"
 

@@ -24,7 +24,7 @@ class NoSuchAdjustmentError(ValueError):
 class ByHand:
     """What a person asks for: `amount`, above zero, from one cost center's bill to another's, or off one as a credit.
 
-    Either `giver` or `credit` is told. `dispute`: the number of the statement whose dispute wins it; "" for none.
+    Either `giver` or `credit` is told.
     """
 
     original: Month
@@ -34,7 +34,6 @@ class ByHand:
     evidence: str
     giver: str = ""
     credit: str = ""
-    dispute: str = ""
 
     @property
     def amounts(self) -> Sequence[tuple[str, NanoUsd]]:
@@ -48,13 +47,9 @@ class ByHand:
         return f"{self.credit}: {self.reason}" if self.credit else self.reason
 
     @property
-    def told_evidence(self) -> str:
-        return f"dispute of {self.dispute}: {self.evidence}" if self.dispute else self.evidence
-
-    @property
     def once(self) -> str:
         """What makes it the same adjustment when it is asked for again."""
-        told = [str(self.original), self.amounts, self.told_reason, self.dispute, self.evidence]
+        told = [str(self.original), self.amounts, self.told_reason, self.evidence]
         return "by hand:" + hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -65,7 +65,7 @@ def _not_an_owner(by: Speaker, now: Standing, other_id: int | None) -> str:
         return f"Only a budget owner of this cost center can accept or dispute here: {named}. Nothing was changed."
     if other_id is not None:
         return (
-            f"The login {code(by.login)} belonged to another account (id {other_id}) when it decided before. An "
+            f"The login {code(by.login)} was another account's (id {code(str(other_id))}) when it decided before. An "
             "operator who knows you records your answer with `python -m app statement`; after that you can do so here."
         )
     return ""

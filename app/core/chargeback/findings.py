@@ -19,6 +19,8 @@ class Code(StrEnum):
 
     NO_OWNER = "no-owner"
     NO_BUDGET_OWNER = "no-budget-owner"
+    PROPERTY_MISSING = "property-missing"
+    PROPERTY_UNREAD = "property-unread"
     PROPERTY_EDITABLE = "property-editable"
     PROPERTY_UNKNOWN_VALUE = "property-unknown-value"
     PROPERTY_DIFFERS = "property-differs"
@@ -36,6 +38,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class PropertyTold:
+    """What GitHub told of the property when it was read last. `editors`: who may edit its values, in GitHub's words."""
+
+    state: str = ""  # "read", "missing", "refused"; "": never read
+    editors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What the agent runs of one repository that have the same owner were charged in a month.
 
@@ -49,13 +59,13 @@ class Spent:
     differing: int = 0
 
 
-def owner_findings(terms: Chargeback, spent: Iterable[Spent], editors: str) -> list[Finding]:
-    """What is doubtful about a month's owners. `editors`: who may edit the property, as GitHub says it; "": unknown."""
+def owner_findings(terms: Chargeback, spent: Iterable[Spent], told: PropertyTold) -> list[Finding]:
+    """What is doubtful about a month's owners."""
     all_spent = list(spent)
     return [
         *_without_owner(all_spent),
         *_without_budget_owner(terms, all_spent),
-        *_property(terms, editors),
+        *(_property(terms.property_name, told) if terms.property_name else ()),
         *_unknown_values(terms, all_spent),
         *_differing(terms, all_spent),
     ]
@@ -79,11 +89,20 @@ def _without_budget_owner(terms: Chargeback, spent: Sequence[Spent]) -> Iterator
             yield Finding(Code.NO_BUDGET_OWNER, sentence, each.name, amount, count)
 
 
-def _property(terms: Chargeback, editors: str) -> Iterator[Finding]:
-    if terms.property_name and editors == ANYBODY:
+def _property(name: str, told: PropertyTold) -> Iterator[Finding]:
+    if told.state == "missing":
+        sentence = f"The organisation has no property {name}, of which the configuration says that it tells who pays."
+        yield Finding(Code.PROPERTY_MISSING, sentence)
+    if told.state == "refused":
         sentence = (
-            f"The property {terms.property_name} can be edited by the people of each repository: who runs agents can "
-            "choose who pays. Let only the organisation edit it."
+            f"GitHub does not let the App read the values of the property {name}: only signed tokens tell them. The "
+            "permission organization_custom_properties: read is not granted."
+        )
+        yield Finding(Code.PROPERTY_UNREAD, sentence)
+    if told.editors == ANYBODY:
+        sentence = (
+            f"The property {name} can be edited by the people of each repository: who runs agents can choose who "
+            "pays. Let only the organisation edit it."
         )
         yield Finding(Code.PROPERTY_EDITABLE, sentence)
 

@@ -85,8 +85,8 @@ class Ownership:
     def __init__(self, config: Config, history: Mapping[int, PropertyValues] | None = None) -> None:
         self.config, self.history = config, history or {}
         self._bounds = _bounds(config.chargeback)
-        self._rules = any((config.chargeback.property_name, config.chargeback.centers, config.chargeback.pools))
-        self._plain = not self._rules and not config.chargeback.subscriptions
+        terms = config.chargeback
+        self._plain = not any((terms.property_name, terms.centers, terms.pools, terms.subscriptions))
         self._known: dict[tuple[object, ...], Owner] = {}
 
     def owner_of(self, run: RunFacts) -> Owner:
@@ -103,6 +103,11 @@ class Ownership:
         """Between which changes of the property's value and of the rules an instant is."""
         values = self.history.get(repository_id)
         return bisect_right(values.since, at) if values is not None else 0, bisect_right(self._bounds, at)
+
+    def changes(self, repository_id: int) -> list[datetime]:
+        """The instants at which a rule, or what is known of a repository's property, begins or ends to hold."""
+        values = self.history.get(repository_id)
+        return sorted({*self._bounds, *(values.since if values is not None else ())})
 
     def differs(self, run: RunFacts) -> bool:
         """Whether the signed property names another cost center than the history; both must name one."""

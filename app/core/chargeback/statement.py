@@ -6,8 +6,8 @@ to pay. Money is contracted cost in nano-USD; on paper it is in cents, which add
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -182,7 +182,7 @@ class Statement:
 
 def canonical(statement: Statement) -> bytes:
     """The JSON that is kept: keys in order, no white space, UTF-8; the same statement gives the same bytes."""
-    tree = {"format": FORMAT, "total": statement.total, **asdict(statement)}
+    tree = {"format": FORMAT, "total": statement.total, **_fields(statement)}
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
 
 
@@ -227,7 +227,31 @@ def _month(tree: Mapping[str, int]) -> Month:
     return Month(tree["year"], tree["number"])
 
 
-def _plain(value: object) -> str:
+def linked(statements: Iterable[Statement], previous_sha256: str) -> list[tuple[Statement, bytes]]:
+    """Statements with their documents, each bearing the hash of the one before; the first that of `previous_sha256`."""
+    found = []
+    for each in statements:
+        own = replace(each, previous_sha256=previous_sha256)
+        document = canonical(own)
+        previous_sha256 = digest(document)
+        found.append((own, document))
+    return found
+
+
+NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A value's fields as they are: `asdict` would copy a hundred thousand lines on their way into the text."""
+    names = NAMES.get(type(value))
+    if names is None:
+        names = NAMES[type(value)] = tuple(each.name for each in fields(value))
+    return {name: getattr(value, name) for name in names}
+
+
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if is_dataclass(value):
+        return _fields(value)
     raise TypeError(f"no place in a statement for {value!r}")

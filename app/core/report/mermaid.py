@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from json import dumps
 
 BLUE = "#1f6feb"  # seen on GitHub's light and dark pages alike
-ORANGE = "#bc4c00"
+# A line over bars, told apart from them in grey too.
+LIGHT_BLUE, DARK_ORANGE = "#6ea8fe", "#a63d00"
+MANY = 10_000 * 100  # from so many on an axis's numbers run into each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,13 @@ class Axis:
 
     unit: str
     least: int = 100
+
+
+def money(cents: Sequence[int]) -> tuple[list[int], Axis]:
+    """Amounts as heights, and their axis: in USD, or in thousands of it."""
+    if max(cents, default=0) < MANY:
+        return list(cents), Axis("USD")
+    return [(each + 500) // 1000 for each in cents], Axis("thousand USD")
 
 
 def bars(title: str, names: Sequence[str], heights: Sequence[int], axis: Axis) -> str:
@@ -30,7 +39,7 @@ def columns(
     title: str, names: Sequence[str], heights: Sequence[int], axis: Axis, line: Sequence[int] | None = None
 ) -> str:
     """Upright bars, and a line over them."""
-    palette = BLUE if line is None else f"{BLUE}, {ORANGE}"
+    palette = BLUE if line is None else f"{LIGHT_BLUE}, {DARK_ORANGE}"
     look = {"xyChart": {"height": 320}, "themeVariables": {"xyChart": {"plotColorPalette": palette}}}
     plots = [("bar", heights), *([("line", line)] if line is not None else [])]
     return _chart("xychart-beta", look, title, names, axis, plots)

@@ -15,8 +15,9 @@ PERMISSIONS = {
     "issues": "write",
     "actions": "read",
     "contents": "read",
+    "organization_custom_properties": "read",
 }
-EVENTS = ("pull_request", "check_run", "repository", "issue_comment")
+EVENTS = ("pull_request", "check_run", "repository", "issue_comment", "custom_property_values")
 
 
 class Accounts(Desk):

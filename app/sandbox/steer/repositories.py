@@ -31,6 +31,7 @@ class Repositories(Desk):
             )
             repository.has_issues = has_issues
             repository.properties = dict(properties or {})
+            account.properties = dict.fromkeys(repository.properties, "org_actors") | account.properties
             tree = FIRST_FILES if files is None else files
             repository.branches[default_branch] = commits.add_commit(self.hub, (), tree, "First commit", account)
             self.hub.repositories[repository.repository_id] = repository
@@ -144,7 +145,25 @@ class Repositories(Desk):
     def set_properties(self, repository: str, properties: Mapping[str, str]) -> None:
         """The repository's custom properties; they come in tokens as repo_property_*."""
         with self.hub.lock:
-            self.hub.repository(repository).properties = dict(properties)
+            place = self.hub.repository(repository)
+            before, place.properties = place.properties, dict(properties)
+            for name in properties:
+                place.owner.properties.setdefault(name, "org_actors")
+            if before != place.properties:
+                events.properties_changed(self.hub, place, before)
+
+    def define_property(self, account: str, name: str, editors: str | None = "org_actors") -> None:
+        """Let an organisation have a custom property. `editors` of its values: "org_actors", "org_and_repo_actors";
+        None takes it away, with every value."""
+        with self.hub.lock:
+            owner = self.hub.account(account)
+            if editors is not None:
+                owner.properties[name] = editors
+                return
+            owner.properties.pop(name, None)
+            for place in self.hub.repositories.values():
+                if place.owner is owner:
+                    place.properties.pop(name, None)
 
     def _announce(self, place: Repository, action: str, changed: Mapping[str, Any] | None = None) -> None:
         events.repository_changed(self.hub, place, action, place.owner, changed)

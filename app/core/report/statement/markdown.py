@@ -131,8 +131,8 @@ def _asked(paper: Paper) -> str:
 
 def _trends(paper: Paper) -> Iterator[str]:
     if trend := pictures.trend(paper.statement):
-        axis = mermaid.Axis("USD per merged PR")
-        yield mermaid.columns(trend.title, trend.names, trend.heights, axis)
+        heights, axis = mermaid.money(trend.heights)
+        yield mermaid.columns(f"{trend.title}, {axis.unit}", trend.names, heights, axis)
         yield trend.beside
     if (both := pictures.yields(paper.statement)) and len(both.names) > 1:
         axis = mermaid.Axis("percent", 10_000)
@@ -144,15 +144,21 @@ def _trends(paper: Paper) -> Iterator[str]:
 def _spend(paper: Paper) -> Iterator[str]:
     if drawn := pictures.spend(paper.statement):
         names = [label(name.rpartition("/")[2]) for name in drawn.names]
-        rest = [f"{drawn.more:,} more"] if drawn.more else []
-        yield mermaid.bars(drawn.title, [*names, *rest], drawn.heights, mermaid.Axis("USD"))
+        yield spend_chart(drawn, names)
         yield drawn.beside
+
+
+def spend_chart(drawn: pictures.Picture, names: list[str]) -> str:
+    """Amounts as bars; `names` are harmless already."""
+    rest = [f"{drawn.more:,} more"] if drawn.more else []
+    heights, axis = mermaid.money(drawn.heights)
+    return mermaid.bars(f"{drawn.title}, {axis.unit}", [*names, *rest], heights, axis)
 
 
 def _cut(sentences: tuple[str, ...]) -> list[str]:
     shown = [prose(each, 400) for each in sentences[:MOST_SAID]]
     rest = len(sentences) - MOST_SAID
-    return [*shown, *([f"… and {rest:,} more, all in the page to print"] if rest > 0 else [])]
+    return [*shown, *([f"… and {rest:,} more, all in the other forms"] if rest > 0 else [])]
 
 
 def _meaning(paper: Paper) -> list[str]:

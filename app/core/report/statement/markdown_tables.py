@@ -16,9 +16,13 @@ from app.core.report.words import month_text
 
 # Characters at most, so that together with the lines they fit into an issue.
 REPOSITORIES, ADJUSTMENTS, OTHERS = 9_000, 9_000, 5_000
-ELSEWHERE = "all of them in the page to print, the CSV and the JSON"
 LINES_HEAD = ["Line", "Pull", "Agent runs", "Agents", "Models", "Amount"]
 PARTS_NAMED = 2
+
+
+def elsewhere(paper: Paper) -> str:
+    """Where all the rows are of which a table holds some."""
+    return f"all of them by {code(f'{said.SHOW} {paper.statement.number} --form csv', 120)}"
 
 
 def composed(paper: Paper) -> str:
@@ -76,7 +80,7 @@ def lines(paper: Paper, room: int) -> Iterator[str]:
     kept = _fitting(cells, room - 600)
     if rest := rows[len(kept) :]:
         runs = f"{sum(row.line.agent_runs for row in rest):,}"
-        kept.append(["…", f"{count(len(rest), 'more line')}: {ELSEWHERE}", runs, "", "", *_money(rest, covered)])
+        kept.append(["…", f"{count(len(rest), 'more line')}: {elsewhere(paper)}", runs, "", "", *_money(rest, covered)])
     kept.append(["**Total**", "", "", "", "", *(f"**{cell}**" if cell else "" for cell in _money(rows, covered))])
     head = [*LINES_HEAD[:-1], "Covered", "Amount"] if covered else LINES_HEAD
     yield folded(count(len(rows), "line"), table(head, "llrll" + ("rr" if covered else "r"), kept))
@@ -141,7 +145,7 @@ def adjustments(paper: Paper) -> str:
     kept = _fitting(rows, ADJUSTMENTS)
     if rest := all_of_them[len(kept) :]:
         cents = said.cents_text(sum(row.adjustment.cents for row in rest))
-        kept.append(["…", "", "", f"{count(len(rest), 'more adjustment')}: {ELSEWHERE}", "", "", cents])
+        kept.append(["…", "", "", f"{count(len(rest), 'more adjustment')}: {elsewhere(paper)}", "", "", cents])
     cents = said.cents_text(sum(each.cents for each in paper.statement.adjustments))
     kept.append(["**Total**", "", "", "", "", "", f"**{cents}**"])
     return table(["Line", "Of", "Kind", "What", "Reason", "Evidence", "Amount"], "llllllr", kept)

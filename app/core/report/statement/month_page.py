@@ -13,12 +13,11 @@ from markupsafe import Markup
 from app.core.chargeback.periods import StatementState
 from app.core.money import NanoUsd
 from app.core.month import Month
-from app.core.report import mermaid
 from app.core.report.comment import within
 from app.core.report.escape import code, label, link
 from app.core.report.numbers import count
 from app.core.report.statement import said, svg
-from app.core.report.statement.markdown import LONGEST
+from app.core.report.statement.markdown import LONGEST, spend_chart
 from app.core.report.statement.page import environment
 from app.core.report.statement.paper import FIRST_DIGITS, Paper
 from app.core.report.statement.pictures import BARS, Picture
@@ -152,9 +151,7 @@ def _chart(page: MonthPage) -> list[str]:
     picture = spend(page)
     if picture is None:
         return []
-    rest = [f"{picture.more:,} more"] if picture.more else []
-    names = [*map(label, picture.names), *rest]
-    return [mermaid.bars(picture.title, names, picture.heights, mermaid.Axis("USD")), picture.beside]
+    return [spend_chart(picture, [*map(label, picture.names)]), picture.beside]
 
 
 def conservation(page: MonthPage) -> str:

@@ -105,7 +105,7 @@ def _glance(paper: Paper) -> dict[str, Any]:
         "per_merged_pr": said.nano_text(of.per_merged_pr, said.NO_MERGE),
         "token_yield": said.yield_text(of),
         "coverage": said.ratio_text(of.coverage),
-        "dead": (amount, f"{share.removesuffix(')')} of the month's charges" if share else ""),
+        "dead": (amount, f"{share.removesuffix(')')} of charges" if share else ""),
     }
 
 

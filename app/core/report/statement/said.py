@@ -16,6 +16,7 @@ from app.core.yields import LEAST_COVERAGE
 NO_MERGE = "no merged PR"
 NONE = "–"
 ACCEPT, DISPUTE = "/mergemeter accept", "/mergemeter dispute <reason>"
+SHOW = "python -m app statement show"
 WHY = "python -m app statement why"
 VERIFY = "python -m app verify"
 
@@ -51,6 +52,7 @@ WHICH_COVERED = (
 )
 MEANING = (
     "Cost per merged PR, token yield and dead spend are estimates: they stand on logs, and on evidence for each pull.",
+    "Charges: what the cost center's own agent runs of the month cost, without fees, shares and adjustments.",
     "Cost per merged PR: (charges of the month + pulls open at its start − pulls open at its end) ÷ merged PRs.",
     "Merged PRs: pulls with an agent run that merged in the month and were not reverted within 14 days.",
     "Token yield: of the output tokens whose work is decided, those for pulls that merged and stayed.",

@@ -33,8 +33,10 @@ def upright(picture: Picture, name: str) -> Markup:
     wide = min(64.0, step * 0.8 / len(rows))
     drawn = Markup().join(_columns(picture, rows, step, wide, highest))
     base = TOP + 14 + HEIGHT
+    # Months stand beside each other, and so do the numbers of two columns.
+    size = max(12.0, min(20.0, step / 5.2, wide / 2.5 if picture.others else 20.0))
     axis = Markup('<path class="axis" d="M{} {}H{}"/>').format(LEFT, base, WIDTH)
-    return _figure(picture, name, base + FOOT, drawn + axis)
+    return _figure(picture, name, base + FOOT, size, drawn + axis)
 
 
 def _columns(
@@ -60,17 +62,18 @@ def lying(picture: Picture, name: str) -> Markup:
         + _text(NAMES + height * scale + 6, TOP + ROW * at + 15, _number(picture, height), "start")
         for at, (title, height) in enumerate(zip(picture.labels, picture.heights, strict=True))
     )
-    return _figure(picture, name, TOP + ROW * len(picture.labels) + 8, drawn)
+    return _figure(picture, name, TOP + ROW * len(picture.labels) + 8, 13.0, drawn)
 
 
 FIGURE = Markup(
     '<figure><figcaption>{title}{legend}</figcaption><svg class="chart" role="img" aria-labelledby="{id}-t {id}-d"'
-    ' viewBox="0 0 {width} {height}"><title id="{id}-t">{title}</title><desc id="{id}-d">{words}</desc>{drawn}</svg>'
+    ' viewBox="0 0 {width} {height}" font-size="{size}"><title id="{id}-t">{title}</title>'
+    '<desc id="{id}-d">{words}</desc>{drawn}</svg>'
     "{beside}</figure>"
 )
 
 
-def _figure(picture: Picture, name: str, height: int, drawn: Markup) -> Markup:
+def _figure(picture: Picture, name: str, height: int, size: float, drawn: Markup) -> Markup:
     beside = Markup('<p class="dim">{}</p>').format(picture.beside) if picture.beside else ""
     return FIGURE.format(
         title=picture.title,
@@ -78,6 +81,7 @@ def _figure(picture: Picture, name: str, height: int, drawn: Markup) -> Markup:
         id=name,
         width=WIDTH,
         height=height,
+        size=f"{size:.1f}",
         words=described(picture),
         drawn=drawn,
         beside=beside,

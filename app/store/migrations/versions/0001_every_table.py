@@ -195,7 +195,7 @@ TABLES = {
         account_id number | name string, state string, editors string, read_at_us number
     """,
     "property_value": """
-        account_id number, repository_id number, name string, since_us number | value string, source string,
+        account_id number, repository_id number, name string, since_us number | value string,
         read_at_us number
     """,
     "pull": """
