@@ -32,7 +32,9 @@ from app.export.files import Delivery, DeliveryError, Format, opened
 from app.export.shapes import plain, schema_of
 from app.export.tables import Tables
 from app.store.accounts import installation_of
-from app.stories.export import ExportRefusedError, MonthExport
+from app.store.invoices import invoice_lines
+from app.stories.export import ExportRefusedError, MonthExport, invoices_in
+from app.stories.reconcile import reconciliation
 from app.world import World
 
 NATIVE = "native"
@@ -75,7 +77,9 @@ def _view(session: Session, account_id: int, month: Month, options: argparse.Nam
 
 
 def _deliver(session: Session, world: World, view: View, options: argparse.Namespace) -> None:
-    source = MonthExport(session, world, view.account_id, view.month, splits=view.splits)
+    lines = reconciliation(world, view.account_id, view.month).lines if invoice_lines(session, *_asked(view)) else None
+    invoiced = None if lines is None else invoices_in(session, world, *_asked(view), lines)
+    source = MonthExport(session, world, *_asked(view), splits=view.splits, invoiced=invoiced)
     delivery = opened(options.to, f"{view.login}/{folder_of(view)}/{view.month}", Format(options.format))
     datasets = write(source, view, delivery)
     files = {
@@ -90,6 +94,10 @@ def _deliver(session: Session, world: World, view: View, options: argparse.Names
     print(f"{plain_text(view.login)} {view.month} ({said}): {rows:,} rows of FOCUS {view.version} in {delivery.folder}")
     if state.unpriced_calls:
         print(f"{state.unpriced_calls:,} model calls have no price: they are in {UNPRICED}.{options.format} alone.")
+
+
+def _asked(view: View) -> tuple[int, Month]:
+    return view.account_id, view.month
 
 
 def folder_of(view: View) -> str:

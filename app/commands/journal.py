@@ -56,7 +56,7 @@ def _post(world: World, account_id: int, month: Month, by: str, options: argpars
 def _write(journal: Journal, out: str | None) -> int:
     total = f"{journal.total_cents // 100:,}.{journal.total_cents % 100:02} {journal.currency}"
     print(
-        f"{journal.number}: {journal.kind.value} of {journal.month}, {len(journal.statements)} statements,"
+        f"{journal.number}: {journal.kind.value} of {journal.month}, statements: {len(journal.statements)},"
         f" {total} debit and credit",
         file=sys.stderr,
     )

@@ -72,7 +72,7 @@ def property_value(body: dict[str, Any], name: str) -> str:
             value = told.get("value")
             if isinstance(value, list):
                 value = value[0] if len(value) == 1 else ""
-            return str(value or "").replace("\x00", "").strip()[:LONGEST_VALUE]
+            return str(value or "").encode(errors="ignore").decode().replace("\x00", "").strip()[:LONGEST_VALUE]
     return ""
 
 

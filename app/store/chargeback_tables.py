@@ -44,6 +44,7 @@ class StatementRow(SQLModel, table=True):
     total_cents: int = integer()
     document: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # zlib of canonical JSON
     sha256: str  # of the JSON
+    kept_sha256: str  # of it as it is kept: some bits of a compressed document are in none that is read from it
     previous_sha256: str  # of the link before; "" for the first
     journal: str = ""  # that booked it
     issued_at_us: int = integer()
@@ -107,6 +108,7 @@ class JournalRow(SQLModel, table=True):
     total_cents: int = integer()  # debits, which equal the credits
     lines: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # zlib of canonical JSON
     sha256: str
+    kept_sha256: str  # as of a statement
     actor: str
     created_at_us: int = integer()
 

@@ -26,13 +26,18 @@ POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
 class Database:
     """`url` is an SQLAlchemy URL: "sqlite:///file.sqlite3" or "postgresql+psycopg://…". Sessions are sync."""
 
-    def __init__(self, url: str, pool_size: int = 10, *, mapped: bool = False) -> None:
-        """`mapped`: for a process that reads much of the database, which then copies no pages; on SQLite alone."""
+    def __init__(self, url: str, pool_size: int = 10, *, mapped: bool = False, sorts_on_disk: bool = False) -> None:
+        """`mapped`: for a process that reads much of the database, which then copies no pages; on SQLite alone.
+
+        `sorts_on_disk`: for one that sorts more than it should hold.
+        """
         self.url = url
         self.engine = _engine(url, pool_size)
         self.sqlite = self.engine.dialect.name == "sqlite"
         if self.sqlite and mapped:
             event.listen(self.engine, "connect", lambda sqlite, _record: sqlite.execute(f"PRAGMA mmap_size={MAPPED}"))
+        if self.sqlite and sorts_on_disk:
+            event.listen(self.engine, "connect", lambda sqlite, _record: sqlite.execute("PRAGMA temp_store=FILE"))
         self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
         self.guard: Callable[[Session], None] | None = None
         self.writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()

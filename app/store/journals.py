@@ -56,17 +56,20 @@ def booked_by(session: Session, account_id: int, number: str) -> list[StatementR
 
 def statement_in(row: StatementRow) -> tuple[Statement, str]:
     """A statement and its document's hash. Raises AlteredError where they do not belong together."""
-    return parsed(_kept(row.document, row.sha256, f"statement {row.number} v{row.version}")), row.sha256
+    return parsed(
+        _kept(row.document, row.sha256, row.kept_sha256, f"statement {row.number} v{row.version}")
+    ), row.sha256
 
 
 def journal_in(row: JournalRow) -> Journal:
     """A journal as it was written. Raises AlteredError where it is not."""
-    return read(_kept(row.lines, row.sha256, f"journal {row.number}"))
+    return read(_kept(row.lines, row.sha256, row.kept_sha256, f"journal {row.number}"))
 
 
 def add_journal(session: Session, journal: Journal, actor: str, now: datetime) -> JournalRow:
     """Keep a journal."""
     document = written(journal)
+    kept = compressed(document)
     row = JournalRow(
         account_id=journal.account_id,
         number=journal.number,
@@ -75,8 +78,9 @@ def add_journal(session: Session, journal: Journal, actor: str, now: datetime) -
         reverses=journal.reverses,
         currency=journal.currency,
         total_cents=journal.total_cents,
-        lines=compressed(document),
+        lines=kept,
         sha256=digest(document),
+        kept_sha256=digest(kept),
         actor=actor,
         created_at_us=us(now),
     )
@@ -111,12 +115,12 @@ def _settle(
     session.flush()
 
 
-def _kept(document: bytes, sha256: str, what: str) -> bytes:
+def _kept(document: bytes, sha256: str, kept_sha256: str, what: str) -> bytes:
     try:
         raw = decompressed(document)
     except zlib.error as error:
         raise AlteredError(f"{what} cannot be read as it was written: {error}.") from error
-    if digest(raw) != sha256:
+    if digest(raw) != sha256 or digest(document) != kept_sha256:
         raise AlteredError(f"{what} is not what was written: its hash differs.")
     return raw
 

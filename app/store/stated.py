@@ -29,7 +29,7 @@ from app.store.pull_fates import NOWHERE, RepositoryName, repository_names
 
 RUNS_AT_ONCE = 10_000
 REPOSITORIES_AT_ONCE = 20
-LEAST_RUNS = 30_000  # for a second process: fewer take less time than its start
+LEAST_RUNS = 30_000  # for processes of their own: fewer take less time than their start
 MOST_PROCESSES = 8
 EVER = 2**62
 
@@ -182,11 +182,11 @@ def _each(
     names: Mapping[int, str],
     runs: int,
 ) -> Iterable[States]:
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts), 1 + runs // LEAST_RUNS)
-    if processes <= 1:
+    if runs < LEAST_RUNS:
         for part in parts:
             yield _part(db, account_id, covered, part, names)
         return
+    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts)) or 1
     # New processes, not forked ones: a fork would share the connections of this one.
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         jobs = [pool.submit(_part_there, db.url, account_id, covered, part, names) for part in parts]
@@ -198,7 +198,7 @@ def _part_there(
     url: str, account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]
 ) -> States:
     gc.disable()  # nothing here is garbage before the part is done
-    db = Database(url, pool_size=1)
+    db = Database(url, pool_size=1, sorts_on_disk=True)
     try:
         return _part(db, account_id, covered, repositories, names)
     finally:

@@ -96,6 +96,7 @@ def issue_prepared(session: Session, prepared: Prepared, source: str, now: datet
         prepared = prepare(session, account_id, [statement for statement, _ in prepared.made])
     rows = []
     for link, (statement, document) in enumerate(prepared.made, prepared.link + 1):
+        kept = compressed(document)
         row = StatementRow(
             account_id=statement.account_id,
             month=int(statement.month),
@@ -107,8 +108,9 @@ def issue_prepared(session: Session, prepared: Prepared, source: str, now: datet
             chargeback=statement.chargeback,
             total_nano_usd=statement.total,
             total_cents=statement.total_cents,
-            document=compressed(document),
+            document=kept,
             sha256=digest(document),
+            kept_sha256=digest(kept),
             previous_sha256=statement.previous_sha256,
             issued_at_us=us(statement.issued_at),
             state_at_us=us(now),

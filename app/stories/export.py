@@ -3,28 +3,32 @@
 One snapshot from the first row to the last; nothing here knows of files.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from app.core.chargeback.periods import PeriodState
 from app.core.chargeback.terms import Method
-from app.core.focus.billing import Bucket, BucketKey
+from app.core.focus.billing import Billing
 from app.core.focus.builder import Builder, Terms
 from app.core.focus.catalogue import Catalogue
 from app.core.focus.description import InvoiceLine, State
-from app.core.focus.fees import Amount, Credit, fee_of, told_amount, told_credit
+from app.core.focus.fees import Amount, fee_of, told_amount, told_credit
+from app.core.focus.invoiced import Invoiced, invoiced_of
 from app.core.focus.origins import Allocation
 from app.core.focus.pulls import PullLine
 from app.core.focus.rows import Metered, Told
+from app.core.model_names import canonical_by
 from app.core.money import NanoUsd, share
 from app.core.month import Month
+from app.core.reconcile import Line, Names
 from app.store.chargeback_tables import AdjustmentRow
 from app.store.configs import config_in_force
 from app.store.focus import StatedRuns
 from app.store.focus_pulls import pulls_of_month
+from app.store.invoices import invoice_lines, invoices_of
 from app.store.keys import instant
 from app.store.ownership import owners_of
 from app.store.periods import config_of_period, coverage_of, marks_of, period_of
@@ -36,15 +40,6 @@ from app.world import World
 
 class ExportRefusedError(Exception):
     """What cannot be exported so, as a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invoiced:
-    """What vendors' invoices say of a month, where they were reconciled."""
-
-    buckets: Mapping[BucketKey, Bucket] = field(default_factory=dict)
-    credits: Sequence[Credit] = ()
-    lines: Sequence[InvoiceLine] = ()
 
 
 class MonthExport:
@@ -68,7 +63,8 @@ class MonthExport:
         marks = marks_of(session, account_id)
         covered = coverage_of(session, account_id, month)
         with_late = covered.until is not None or bool(marks and marks[-1].month.next == month)
-        terms = Terms(month, self._allocations() if splits else {}, invoiced.buckets if invoiced else None)
+        billing = Billing(invoiced.buckets, month, invoiced.canonical) if invoiced else None
+        terms = Terms(month, self._allocations() if splits else {}, billing)
         self.builder = Builder(Catalogue(world.prices, self._config), terms)
         self._until = covered.until
         self._runs = StatedRuns(
@@ -156,3 +152,11 @@ class MonthExport:
             )
             for each, part in zip(receivers, parts, strict=True)
         ]
+
+
+def invoices_in(session: Session, world: World, account_id: int, month: Month, lines: Sequence[Line]) -> Invoiced:
+    """What imported invoices say of a month, by the lines of its reconciliation."""
+    imported = {(row.vendor, row.invoice_id): instant(row.imported_at_us) for row in invoices_of(session, account_id)}
+    costs = invoice_lines(session, account_id, month)
+    names = Names(canonical_by(world.prices))
+    return invoiced_of(lines, costs, lambda *invoice: imported[invoice], names.of)

@@ -76,7 +76,7 @@ def _documents(rows: Sequence[StatementRow]) -> tuple[list[Statement], list[str]
             faults.append(f"{_name(row)}: its document cannot be read ({type(broken).__name__})")
             continue
         documents.append(statement)
-        if digest(raw) != row.sha256:
+        if digest(raw) != row.sha256 or digest(row.document) != row.kept_sha256:
             faults.append(f"{_name(row)}: its document was altered: it does not have the hash {row.sha256[:12]}")
         if canonical(statement) != raw:
             faults.append(f"{_name(row)}: its document is not in the form in which it was issued")

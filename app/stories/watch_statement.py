@@ -80,8 +80,10 @@ def _remind(world: World, row: StatementRow, config: Config, since: datetime) ->
         effect = version_effect(session, row, REMINDED, str(days))
         place = repository_of(session, row.account_id, issue.repository_id)
         owners = standing(session, row, config).owners
+    if effect.state == "written" or place is None or issue.state != "written" or not owners:
+        return
     github = world.client(row.account_id)
-    if effect.state == "written" or github is None or place is None or issue.state != "written" or not owners:
+    if github is None:
         return
     mark = notice_mark(row, days)
     text = f"{_text(row, terms, owners, since)}\n\n{mark}"

@@ -117,6 +117,12 @@ def test_a_property_that_is_not_configured_says_nothing() -> None:
     assert ownership(HELD, text).owner_of(facts) == Owner("core", Basis.REPOSITORY)
 
 
+def test_what_names_no_repository_is_in_none_not_even_in_any() -> None:
+    text = "cost_centers: {centers: {rest: {repositories: ['*'], workflows: ['*/*']}}}"
+    assert ownership(text=text).owner_of(run()).cost_center == "rest"
+    assert ownership(text=text).owner_of(run(repository="", workflow="")) == NOBODY
+
+
 @pytest.mark.parametrize(
     ("at", "cost_center"),
     [

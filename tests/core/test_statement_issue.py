@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.core.chargeback.periods import StatementState
 from app.core.chargeback.statement import Statement, canonical, parsed
 from app.core.money import NanoUsd
+from app.core.report import mermaid
 from app.core.report.escape import mention
 from app.core.report.statement.markdown import LONGEST, issue, title
 from app.core.report.statement.paper import Paper, Standing
@@ -192,6 +193,19 @@ def test_a_chart_holds_only_what_we_write(names: list[str]) -> None:
         assert all(any(re.fullmatch(each, line) for each in MERMAID) for line in told), source
         categories = re.findall(r'"([^"]*)"', told[3])
         assert len(categories) == len(set(categories)) == told[5].count(",") + 1
+
+
+@pytest.mark.parametrize(
+    ("cents", "heights", "unit"),
+    [
+        ([11, 0], [11, 0], "USD"),
+        ([999_999, 5], [999_999, 5], "USD"),
+        ([1_000_000, 499_499], [1_000, 499], "thousand USD"),
+        ([], [], "USD"),
+    ],
+)
+def test_an_axis_of_large_amounts_counts_thousands(cents: list[int], heights: list[int], unit: str) -> None:
+    assert mermaid.money(cents) == (heights, mermaid.Axis(unit, 1))
 
 
 @given(kept)

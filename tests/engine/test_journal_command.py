@@ -41,7 +41,7 @@ def test_a_month_is_previewed_posted_shown_reversed_and_listed(
     file = tmp_path / "journal.csv"
     done = run(sqlite_url, "journal", "post", "2026-10", "--out", str(file), "--by", "ada")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "J-2026-10-1: accrual of 2026-10, 2 statements, 417.17 USD debit and credit\n"
+    assert done.stderr == "J-2026-10-1: accrual of 2026-10, statements: 2, 417.17 USD debit and credit\n"
     lines = list(csv.DictReader(StringIO(file.read_bytes().decode(), newline="")))
     assert sum(Decimal(each["Debit"] or 0) for each in lines) == Decimal("417.17")
     assert sum(Decimal(each["Credit"] or 0) for each in lines) == Decimal("417.17")

@@ -14,7 +14,7 @@ from app.core.agreements import Discount
 from app.core.chargeback.terms import Sharing, Subscription
 from app.core.config import Config
 from app.core.costing import costs_of
-from app.core.focus.billing import Bucket, BucketKey
+from app.core.focus.billing import Billing, Bucket, BucketKey
 from app.core.focus.builder import Builder, Terms
 from app.core.focus.catalogue import Catalogue, Deal, Used
 from app.core.focus.columns import Version
@@ -114,8 +114,8 @@ class Sample:
 
     def __post_init__(self) -> None:
         allocations = {"shared:bots": SPLIT} if self.view.splits else {}
-        buckets = BUCKETS if self.invoiced else None
-        self.builder = Builder(Catalogue(LIST_OF_PRICES(), self.config), Terms(OCTOBER, allocations, buckets))
+        billing = Billing(BUCKETS, OCTOBER, same_name) if self.invoiced else None
+        self.builder = Builder(Catalogue(LIST_OF_PRICES(), self.config), Terms(OCTOBER, allocations, billing))
 
     def batches(self) -> Iterator[tuple[Metered, Metered]]:
         for stated, used in statements(self.config):
@@ -177,10 +177,17 @@ def whole(of: Run, used: Sequence[tuple[Deal, Used]], spot: Spot, month: Month =
     return Stated(of, month, {spot: booked(used)})
 
 
+def same_name(provider: str, model: str) -> tuple[str, str]:
+    return provider, model
+
+
+FIRST = int(OCTOBER.start.timestamp()) // HALF_HOUR_S
+
+
 def _bucket(calls: Sequence[ModelCall], rate: Decimal, invoice: Invoice) -> dict[BucketKey, Bucket]:
     found: dict[BucketKey, int] = {}
     for deal, used in summed(calls):
-        key = (deal.provider, deal.model, deal.half_hour // 48)
+        key = (deal.provider, deal.model, (deal.half_hour - FIRST) // 48 + 1)
         found[key] = found.get(key, 0) + used.cost
     return {key: Bucket(NanoUsd(int(cost * rate)), NanoUsd(cost), invoice) for key, cost in found.items()}
 
@@ -188,7 +195,7 @@ def _bucket(calls: Sequence[ModelCall], rate: Decimal, invoice: Invoice) -> dict
 ANTHROPICS, OPENAIS = Invoice("ANT-2026-10-1", "ANT-2026-10-1-1"), Invoice("OAI-2026-10-1", "OAI-2026-10-1-1")
 ISSUERS = {ANTHROPICS: ("anthropic", "Anthropic"), OPENAIS: ("openai", "OpenAI")}
 BUCKETS = {
-    **_bucket([*SONNET, SONNET[0]], Decimal("0.9"), ANTHROPICS),
+    **_bucket(SONNET, Decimal("0.9"), ANTHROPICS),
     **_bucket(GPT, Decimal("1.01"), OPENAIS),
 }
 

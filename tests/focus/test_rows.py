@@ -21,7 +21,7 @@ from app.core.focus.columns import Version
 from app.core.focus.fees import fee_of
 from app.core.focus.items import ONE
 from app.core.focus.origins import Allocation
-from app.core.focus.rows import ATTO, Basis, Invoice, Told
+from app.core.focus.rows import ATTO, Basis, Invoice, Told, hour_of
 from app.core.focus.spread import Spot, Spread, Stated
 from app.core.focus.view import View, ViewError
 from app.core.ledger import Book
@@ -41,6 +41,7 @@ from tests.focus.sample import (
     call,
     pull,
     run,
+    same_name,
     summed,
 )
 
@@ -151,16 +152,34 @@ def test_parts_of_a_shared_cost_sum_to_it_and_ratios_to_one(count: int, weights:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(-(10**20), 10**24), max_size=20), st.integers(0, 10**14), st.integers(0, 10**14))
 def test_what_is_invoiced_goes_to_rows_or_stays_and_is_told(parts: list[int], billed: int, contracted: int) -> None:
-    key, invoice = ("anthropic", "m", 20_000), Invoice("I", "1")
-    billing = Billing({key: Bucket(NanoUsd(billed), NanoUsd(contracted), invoice)})
-    given_to_rows = sum(billing.part(key, part)[0] for part in parts)
+    bucket = Bucket(NanoUsd(billed), NanoUsd(contracted), Invoice("I", "1"))
+    billing = Billing({("anthropic", "m", 3): bucket}, OCTOBER, same_name)
+    given_to_rows = sum(billing.part("anthropic", "m", hour_of(at(3)), part)[0] for part in parts)
     left = sum(row.billed or 0 for row in billing.rest())
     assert given_to_rows * ATTO + left == billed * ATTO
     assert {row.invoice for row in billing.rest()} <= {Invoice("I")}
 
 
 def test_a_bucket_that_nobody_reconciled_leaves_rows_estimated() -> None:
-    assert Billing({}).part(("anthropic", "m", 1), 10**18) == (0, -1)
+    assert Billing({}, OCTOBER, same_name).part("anthropic", "m", hour_of(at(1)), 10**18) == (0, -1)
+
+
+@pytest.mark.parametrize(
+    ("key", "hour", "found"),
+    [
+        (("anthropic", "m", 3), at(3, 23), True),
+        (("anthropic", "m", 3), at(4, 0), False),
+        (("anthropic", "m", 0), at(28), True),
+        (("anthropic", "", 3), at(3), True),
+        (("anthropic", "", 0), at(1, 0), True),
+        (("openai", "", 0), at(1), False),
+        (("anthropic", "", 0), at(30, month=SEPTEMBER), False),
+    ],
+)
+def test_a_row_is_billed_by_the_bucket_that_it_is_in(key: Any, hour: Any, found: bool) -> None:
+    bucket = Bucket(NanoUsd(5), NanoUsd(1), Invoice("I"))
+    billing = Billing({key: bucket}, OCTOBER, same_name)
+    assert (billing.part("anthropic", "m", hour_of(hour), ATTO) == (5, 0)) == found
 
 
 def test_other_prices_than_now_are_told_and_no_price_is_bent() -> None:

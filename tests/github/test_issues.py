@@ -112,3 +112,38 @@ def test_an_issue_in_a_repository_whose_issues_were_disabled_is_refused_and_not_
 def test_a_body_without_its_marker_is_our_own_mistake(shop: Shop) -> None:
     with pytest.raises(ValueError, match="marker"):
         put(shop, "no marker")
+
+
+def test_a_number_that_is_another_s_issue_in_another_repository_is_not_touched(shop: Shop) -> None:
+    planted = shop.gh.create_issue(NAME, "A person's", "words")
+    bot = shop.gh.create_issue(NAME, "Bump", "a dependency", "dependabot[bot]")
+    for number in (planted, bot):
+        assert put(shop, known_id=number).state == "deleted_by_hand"
+    assert [issue["body"] for issue in shop.gh.issues(NAME)] == ["words", "a dependency"]
+
+
+def test_our_issue_is_known_by_its_number_where_github_does_not_name_the_app(shop: Shop) -> None:
+    made = put(shop)
+    with shop.gh.hub.lock:
+        shop.gh.hub.repository(NAME).issues[made.id or 0].app_id = None
+    assert put(shop, BODY + "!", made.id, shop.another_process()).state == "updated"
+
+
+def test_an_issue_is_closed_and_opened_again(shop: Shop) -> None:
+    number = put(shop).id or 0
+    for is_open, state, reason in ((False, "closed", "completed"), (True, "open", "reopened")):
+        shop.client.set_issue_open("acme", "shop", number, is_open=is_open)
+        (issue,) = shop.gh.issues(NAME)
+        assert (issue["state"], issue["state_reason"]) == (state, reason)
+
+
+def test_those_are_assigned_who_may_read_the_repository(shop: Shop) -> None:
+    number = put(shop).id or 0
+    shop.gh.permit(NAME, "ada", "read")
+    shop.gh.permit(NAME, "bob", "none")
+    assert shop.client.assign("acme", "shop", number, ["ada", "bob", "nobody-here"]) == ["ada"]
+    assert [person["login"] for person in shop.gh.issues(NAME)[0]["assignees"]] == ["ada"]
+    shop.gh.permit(NAME, "helper[bot]", "write")
+    assert shop.client.assign("acme", "shop", number, ["helper[bot]"]) == []
+    assert shop.client.assign("acme", "shop", number, ["bob"]) == []
+    assert [person["login"] for person in shop.gh.issues(NAME)[0]["assignees"]] == ["ada"]

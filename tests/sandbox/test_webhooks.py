@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from app.core.events import PropertyEvent, parse, route
 from app.sandbox import Remote, Sandbox
 from tests.sandbox.caller import Caller
 from tests.sandbox.listener import Listener
@@ -261,3 +262,9 @@ def test_edited_properties_are_announced_with_what_they_were(gh: Sandbox, heard:
     assert second["old_property_values"] == [{"property_name": "cost-center", "value": "payments"}]
     assert second["new_property_values"] == [{"property_name": "cost-center", "value": "platform"}]
     assert second["repository"]["custom_properties"] == {"cost-center": "platform", "tier": "1"}
+    _, raw = heard.taken[0]
+    told, kept = parse("custom_property_values", raw), route("custom_property_values", raw)
+    assert isinstance(told, PropertyEvent)
+    assert kept is not None
+    assert (told.account_id, told.repository.full_name) == (gh.account_id("acme"), "acme/shop")
+    assert kept.lane == f"{told.account_id}/repository/{told.repository.repository_id}"

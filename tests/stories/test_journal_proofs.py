@@ -15,7 +15,7 @@ from tests.core.statement_samples import OCTOBER, line, statement, usd
 from tests.engine.play import world_of
 from tests.stories.closed_months import ACCOUNT, NOW, close, install, issued, named
 
-FIRST = "SELECT lines, sha256 FROM journal WHERE number = 'J-2026-10-1'"
+FIRST = "SELECT lines, sha256, kept_sha256 FROM journal WHERE number = 'J-2026-10-1'"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_journals_as_they_were_written_have_no_fault(world: World) -> None:
         ("UPDATE statement SET journal = '' WHERE cost_center = 'web'", "2026-10-002 v1: it is posted by journal none"),
         ("UPDATE statement SET journal = '', state = 'accepted'", "journal J-2026-10-3 books it, but it is not posted"),
         ("UPDATE statement SET sha256 = 'x' WHERE cost_center = 'api'", "journal J-2026-10-3 books it, but it is not"),
-        (f"UPDATE journal SET (lines, sha256) = ({FIRST}) WHERE number = 'J-2026-10-2'", "J-2026-10-2: kind is not"),
+        (f"UPDATE journal SET (lines, sha256, kept_sha256) = ({FIRST}) WHERE number = 'J-2026-10-2'", "J-2026-10-2: kind is not"),
     ],
 )
 def test_what_was_altered_is_named(world: World, statement: str, told: str) -> None:

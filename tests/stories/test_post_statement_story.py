@@ -1,15 +1,19 @@
 """A statement's issue: made once, edited in place, closed when it is accepted, never where everybody can read it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from app.core.money import NanoUsd, dollars_text
+from app.core.month import Month
 from app.core.outcomes import Later
 from app.github.failures import GitHubFailed
 from app.store.configs import config_in_force
 from app.store.place_findings import place_findings
 from app.store.queue import Job, NewJob, enqueue
 from app.store.statement_issues import refused_issues, statement_job
+from app.stories.close_period import close as close_month
 from app.stories.post_statement import post_statement
 from app.stories.resolve_dispute import resolve
 from tests.stories.issued import (
@@ -28,7 +32,7 @@ from tests.stories.issued import (
     set_up,
     state,
 )
-from tests.stories.stage import Stage
+from tests.stories.stage import CALL_NANO_USD, Stage
 
 
 def refusals(stage: Stage, account_id: int) -> list[str]:
@@ -54,6 +58,21 @@ def test_the_issue_is_made_once_with_title_label_total_and_owners(stage: Stage) 
     post(stage, row)
     assert len(stage.gh.writes()) == written
     assert ours(stage, "notice") == []
+
+
+def test_a_month_that_closes_puts_what_the_ledger_says_before_its_owners(stage: Stage) -> None:
+    account_id = set_up(stage, CENTERS.replace("bob]}", "bob], repositories: [widgets]}") + CLOSE)
+    stage.gh.set_time(datetime(2026, 10, 20, 9, tzinfo=UTC))
+    stage.agent(event="schedule", calls=3)
+    stage.settle()
+    stage.gh.set_time(datetime(2026, 11, 10, 9, tzinfo=UTC))
+    closed = close_month(stage.world, account_id, Month(2026, 10), "root")
+    stage.work()
+    bodies = [each["body"] for each in stage.gh.issues(FINANCE)]
+    assert len(bodies) == len(closed.statements) == 1
+    assert dollars_text(NanoUsd(3 * CALL_NANO_USD)) in bodies[0]
+    say(stage, "/mergemeter accept")
+    assert state(stage, closed.statements[0].number) == "v1 accepted"
 
 
 def test_each_number_has_an_issue_of_its_own(stage: Stage) -> None:

@@ -148,7 +148,7 @@ class Ownership:
         for each in centers if team is not None else ():
             if team is not None and team.name in each.teams:
                 return each.name, Basis.TEAM
-        for each in centers:
+        for each in centers if repository else ():
             if any(pattern.fits(repository, day) for pattern in each.repositories):
                 return each.name, Basis.REPOSITORY
         return UNASSIGNED, Basis.NOTHING

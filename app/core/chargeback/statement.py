@@ -183,7 +183,9 @@ class Statement:
 def canonical(statement: Statement) -> bytes:
     """The JSON that is kept: keys in order, no white space, UTF-8; the same statement gives the same bytes."""
     tree = {"format": FORMAT, "total": statement.total, **_fields(statement)}
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode(
+        errors="surrogatepass"
+    )
 
 
 def digest(document: bytes) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Any, NamedTuple
 
-from app.core.focus.billing import Billing, Bucket, BucketKey
+from app.core.focus.billing import Billing
 from app.core.focus.catalogue import Catalogue, Circumstances, Lines
 from app.core.focus.items import Category, Frequency, Item
 from app.core.focus.origins import Allocation, Origin, Run
-from app.core.focus.rows import ATTO, Metered, Told
+from app.core.focus.rows import ATTO, NO_INVOICE, Metered, Told
 from app.core.focus.sellers import seller_of
 from app.core.focus.spread import Spread, Stated
 from app.core.ledger import Book
@@ -25,18 +25,17 @@ ROUNDING = "Charges are booked in whole nano-dollars"
 OTHER_PRICES = "Booked at other prices than those now in force, or for calls that are counted elsewhere now"
 LATE = "Stated after its month was closed"
 AT_ONCE = 65_536
-DAY_HOURS = 24
 
 UsedByDeal = Iterable[tuple[tuple[Any, ...], Sequence[int]]]  # fields of Deal, and of Used
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a month is told. `allocations`: which cost centers' cost is shared out; `invoiced` None: all is estimated."""
+    """How a month is told. `allocations`: which cost centers' cost is shared out; `billing` None: all is estimated."""
 
     month: Month
     allocations: Mapping[str, Allocation] = field(default_factory=dict)
-    invoiced: Mapping[BucketKey, Bucket] | None = None
+    billing: Billing | None = None
 
 
 class Residue(NamedTuple):
@@ -67,7 +66,7 @@ class Builder:
     def __init__(self, catalogue: Catalogue, terms: Terms) -> None:
         self.catalogue, self.terms = catalogue, terms
         self.unpriced_calls = 0
-        self.billing = None if terms.invoiced is None else Billing(terms.invoiced)
+        self.billing = terms.billing
         self._priced, self._unpriced = Metered(), Metered()
         self._residues: dict[Residue, list[int]] = {}
         self._receivers = {name: each.receivers() for name, each in terms.allocations.items()}
@@ -133,12 +132,18 @@ class Builder:
         sums.contracted += lines.at_contracted(counts)
         sums.listed += lines.at_list(counts)
         if self.billing is not None:
-            prices = dict(zip(lines.items, lines.contracted, strict=True))
-            bucket = lines.provider, lines.model, hour // DAY_HOURS
-            for place in range(first, len(rows.count)):
-                part, invoice = self.billing.part(bucket, prices[rows.item[place]] * rows.count[place])
-                rows.billed.append(part)
-                rows.invoice.append(invoice)
+            self._bill(self.billing, lines, hour, first)
+
+    def _bill(self, billing: Billing, lines: Lines, hour: int, first: int) -> None:
+        """Give the rows from a place on their parts of what is invoiced. What a subscription covers has none."""
+        rows, prices = self._priced, dict(zip(lines.items, lines.contracted, strict=True))
+        for place in range(first, len(rows.count)):
+            item = rows.item[place]
+            part, invoice = 0, NO_INVOICE
+            if not self.catalogue.items[item].covered_by:
+                part, invoice = billing.part(lines.provider, lines.model, hour, prices[item] * rows.count[place])
+            rows.billed.append(part)
+            rows.invoice.append(invoice)
 
     def _leave(self, stated: Stated, provider: str, sums: _Sums, derived: bool) -> None:
         """Remember what the rows do not come to."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.core.chargeback.terms import Subscription
 from app.core.focus.items import ONE, SEATS, Category, Frequency, Item, Unit, json_text
 from app.core.focus.origins import Origin, Run
-from app.core.focus.rows import ATTO, Told
+from app.core.focus.rows import ATTO, Invoice, Told
 from app.core.focus.sellers import seller_of
 from app.core.ledger import Book
 from app.core.money import NanoUsd
@@ -78,6 +78,7 @@ class Credit:
     amount: NanoUsd
     cost_center: str = ""
     tax: bool = False
+    invoice: Invoice | None = None
 
 
 def told_credit(credit: Credit, month: Month) -> Told:
@@ -86,7 +87,17 @@ def told_credit(credit: Credit, month: Month) -> Told:
     item = Item(seller_of(credit.provider), credit.description, category, Frequency.ONE_TIME)
     value = credit.amount * ATTO
     record = f"credit/{credit.key}"
-    return Told(record, item, _of(credit.cost_center), month.start, month.end, list_cost=value, contracted=value)
+    return Told(
+        record,
+        item,
+        _of(credit.cost_center),
+        month.start,
+        month.end,
+        list_cost=value,
+        contracted=value,
+        billed=value if credit.invoice else None,
+        invoice=credit.invoice,
+    )
 
 
 def _of(cost_center: str) -> Origin:

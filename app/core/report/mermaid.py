@@ -25,8 +25,8 @@ class Axis:
 def money(cents: Sequence[int]) -> tuple[list[int], Axis]:
     """Amounts as heights, and their axis: in USD, or in thousands of it."""
     if max(cents, default=0) < MANY:
-        return list(cents), Axis("USD")
-    return [(each + 500) // 1000 for each in cents], Axis("thousand USD")
+        return list(cents), Axis("USD", 1)
+    return [(each + 500) // 1000 for each in cents], Axis("thousand USD", 1)
 
 
 def bars(title: str, names: Sequence[str], heights: Sequence[int], axis: Axis) -> str:

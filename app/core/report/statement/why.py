@@ -146,8 +146,8 @@ def _run(run: WalkedRun, at: int, of: int, month: Month) -> Iterator[str]:
     paid = f"; paid by the subscription {plain(run.covered_by)}" if run.covered_by else ""
     yield f"  Cost center by: {run.basis}{paid}"
     for each in run.postings[:CALLS]:
-        amount = f"{exact_text(each.amount)} ({plain(each.reason, 80)})"
-        yield f"  Ledger entry {each.entry_id} of {each.posted_at:%Y-%m-%d %H:%M}: {amount}"
+        because = f" ({reason})" if (reason := plain(each.reason, 80)) else ""
+        yield f"  Ledger entry {each.entry_id} of {each.posted_at:%Y-%m-%d %H:%M}: {exact_text(each.amount)}{because}"
     if rest := run.postings[CALLS:]:
         yield f"  … and {count(len(rest), 'more ledger entry', 'more ledger entries')}"
     yield from (f"  {line}" for line in _calls(run, month))

@@ -165,7 +165,7 @@ TABLES = {
     """,
     "journal": """
         account_id number, number string | month number, kind string, reverses string, currency string,
-        total_cents number, lines blob, sha256 string, actor string, created_at_us number
+        total_cents number, lines blob, sha256 string, kept_sha256 string, actor string, created_at_us number
     """,
     "lane": """
         key string | account_id number, next_at_us number?, lease_until_us number, fence number
@@ -248,7 +248,7 @@ TABLES = {
     "statement": """
         account_id number, month number, cost_center string, version number | number string, link number, state string,
         chargeback flag, total_nano_usd number, total_cents number, document blob, sha256 string,
-        previous_sha256 string, journal string, issued_at_us number, state_at_us number
+        kept_sha256 string, previous_sha256 string, journal string, issued_at_us number, state_at_us number
     """,
     "statement_event": """
         id string | account_id number, month number, cost_center string, version number, event string, user_id number,
