@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,16 @@ from uuid import uuid4
 
 import fsspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.core.focus.columns import Kind, Version, columns_of
+from app.core.focus.spread import Stated
+from app.core.usage import Tokens
 from app.export.files import DeliveryError, Format, opened
+from app.export.tables import Tables
 from tests.focus.conftest import Folder
-from tests.focus.sample import delivered, view, write_to
+from tests.focus.sample import OCTOBER, Sample, at, booked, call, delivered, pull, run, summed, view, write_to
 from tests.focus.table import rows_of
 
 VERSIONS = [each.value for each in Version]
@@ -106,6 +112,26 @@ def test_a_url_of_another_file_system_gets_the_same_bytes(folder: Folder) -> Non
     memory = fsspec.filesystem("memory")
     found = {path.rpartition("/")[2]: memory.cat(path) for path in memory.find(url)}
     assert found == {path.name: path.read_bytes() for path in local.iterdir()}
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30))
+def test_any_text_comes_through_both_formats(tmp_path: Path, text: str) -> None:
+    """Names of workflows, teams and models come from outside."""
+    hostile = run(1, team=text, workflow=text, cost_center=text)
+    used = summed([call("anthropic", "claude-sonnet-4-5", at(1), Tokens(7))])
+    for kind in Format:
+        sample = Sample(view())
+        sample.builder.add(Stated(hostile, OCTOBER, {pull(1): booked(used)}), used)
+        batch, _ = sample.builder.take()
+        tables = Tables(view(), sample.builder.catalogue.items, [], view().columns)
+        delivery = opened(str(tmp_path), "x", kind)
+        with delivery.dataset("cost-and-usage", tables.schema) as file:
+            file.write(len(batch), partial(tables.metered, batch))
+        delivery.finish({})
+        (row,) = rows_of(tmp_path / "x", kind.value)
+        assert [row[name] for name in ("x_TeamName", "x_WorkflowName", "x_CostCenter")] == [text] * 3
+        assert json.loads(row["Tags"])["team"] == text
 
 
 @pytest.mark.parametrize("url", ["nowhere://bucket/x", "/proc/none/x"])
