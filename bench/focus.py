@@ -48,7 +48,8 @@ import resource, sys, time
 from app.__main__ import main
 began = time.perf_counter()
 code = main(sys.argv[1:])
-print(f"{code} {time.perf_counter() - began:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}")
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(code, round(time.perf_counter() - began, 1), round(time.process_time(), 1), memory)
 """
 
 
@@ -67,7 +68,7 @@ def _exported(url: str, folder: str, kind: str) -> dict[str, Any]:
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     whole_s = round(time.perf_counter() - began, 1)
-    code, seconds, memory = done.stdout.splitlines()[-1].split()
+    code, seconds, cpu, memory = done.stdout.splitlines()[-1].split()
     if code != "0":
         raise AssertionError(done.stderr)
     place = Path(folder, kind, "acme", "focus-1.4", str(OCTOBER))
@@ -79,6 +80,7 @@ def _exported(url: str, folder: str, kind: str) -> dict[str, Any]:
         "rows": found["Rows"],
         "export_s": float(seconds),
         "process_s": whole_s,
+        "cpu_s": float(cpu),
         "memory_mb": int(memory),
         "file_mb": found["Bytes"] // 2**20,
     }

@@ -20,6 +20,7 @@ PART = ".part"
 DESCRIPTION = "metadata.json"
 COMPRESSION = "zstd"
 ROWS_A_GROUP = 131_072
+LINES_AT_ONCE = 8_192  # as text they are ten times as large
 END = b"\n"
 
 
@@ -102,6 +103,10 @@ class _Csv:
         sink.write(",".join(each.name for each in schema).encode() + END)
 
     def write(self, batch: Any) -> None:
+        for done in range(0, batch.num_rows, LINES_AT_ONCE):
+            self._write(batch.slice(done, LINES_AT_ONCE))
+
+    def _write(self, batch: Any) -> None:
         *cells, last = (pc.fill_null(_text(each), "") for each in batch.columns)
         last = pc.binary_join_element_wise(last, END.decode(), "")
         lines = pc.binary_join_element_wise(*cells, last, ",")

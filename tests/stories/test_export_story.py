@@ -14,6 +14,7 @@ from app.core.month import Month
 from app.core.period import Period
 from app.core.shares import Dimension
 from app.stories.close_period import close
+from app.stories.import_invoices import import_file
 from app.stories.measure import metrics_by, metrics_of
 from app.stories.reprice import reprice
 from tests.focus.table import rows_of
@@ -289,3 +290,52 @@ def test_an_open_month_says_so_and_estimates_are_labelled_loudly(
     assert "WARNING: BilledCost and EffectiveCost are NOT from an invoice" in said.err
     assert rows_of(place, "parquet", "billing-period")[0]["BillingPeriodStatus"] == "Open"
     assert value(rows(place), "BilledCost") == CALL_NANO_USD
+
+
+VENDORS = """\
+vendors:
+  tolerance_percent: 5
+  agent_spend: [{vendor: anthropic, workspaces: [wrkspc_ci]}]
+"""
+INVOICE_HEAD = "vendor,account,model,day,amount,currency,kind,invoice_id,line_id\n"
+
+
+def invoiced(stage: Stage, account: int, tmp_path: Path, *lines: str) -> Path:
+    configure(stage, account, RULES + VENDORS)
+    month = month_of(stage)
+    stage.agent(REPOSITORY, calls=2)
+    stage.agent(OTHER, calls=1)
+    stage.settle()
+    text_of = "".join(line.format(month=month) + "\n" for line in lines)
+    import_file(stage.world, account, (INVOICE_HEAD + text_of).encode())
+    return exported(stage, account, month, tmp_path)
+
+
+def test_an_invoice_that_was_reconciled_is_what_rows_are_billed(stage: Stage, account: int, tmp_path: Path) -> None:
+    billed = 3 * CALL_NANO_USD - 1_000_001
+    usage = f"anthropic,wrkspc_ci,claude-sonnet-4-5-20250929,{{month}},0.{billed:09},USD,usage,A-1,1"
+    credit = "anthropic,wrkspc_ci,,{month},-0.01,USD,credit,A-1,2"
+    place = invoiced(stage, account, tmp_path, usage, credit)
+    found = rows(place)
+    used = [row for row in found if row["ChargeCategory"] == "Usage"]
+    assert {(row["x_CostBasis"], row["InvoiceId"], row["InvoiceDetailId"]) for row in used} == {
+        ("Invoiced", "A-1", "1")
+    }
+    assert value(used, "BilledCost") == value(used, "EffectiveCost") == billed
+    assert value(used, "ContractedCost") == 3 * CALL_NANO_USD
+    (taken_off,) = [row for row in found if row["ChargeCategory"] == "Credit"]
+    assert (taken_off["BilledCost"], taken_off["InvoiceDetailId"]) == (Decimal("-0.01"), "2")
+    details = rows_of(place, "parquet", "invoice-detail")
+    assert {(row["InvoiceId"], row["ChargeCategory"]): row["BilledCost"] * NANO for row in details} == {
+        ("A-1", "Usage"): billed,
+        ("A-1", "Credit"): -(10**7),
+    }
+
+
+def test_what_an_invoice_says_beyond_ours_is_billed_to_no_row(stage: Stage, account: int, tmp_path: Path) -> None:
+    usage = "anthropic,wrkspc_ci,claude-sonnet-4-5-20250929,{month},1.00,USD,usage,A-1,1"
+    place = invoiced(stage, account, tmp_path, usage)
+    found = rows(place)
+    assert {row["x_CostBasis"] for row in found} == {"Estimated"}
+    assert value(found, "BilledCost") == 0
+    assert len(rows_of(place, "parquet", "invoice-detail")) == 1
