@@ -26,7 +26,7 @@ class BillingAccount:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`basis` is that of rows which no invoice has. `native`: AI credits are the pricing currency of what costs them."""
+    """`basis`: of rows that no invoice has. `native`: AI credits are the pricing currency of what costs them."""
 
     version: Version
     month: Month
