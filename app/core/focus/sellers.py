@@ -1,4 +1,4 @@
-"""Who sells what: the service, its provider, host and invoice issuer for each provider of the price list."""
+"""Who sells what: the service, its provider and invoice issuer for each provider of the price list."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,16 @@ TOOLS = ("Developer Tools", "Development Environments")
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """A provider of the price list as FOCUS names it. `host` is who runs it, `name` who sells and invoices it."""
+    """A provider of the price list as FOCUS names it: who runs, sells and invoices the service."""
 
     key: str
     name: str
     service: str
     category: tuple[str, str] = AI
-    host: str = ""
 
     def cells(self) -> dict[str, str]:
         return {
-            "HostProviderName": self.host or self.name,
+            "HostProviderName": self.name,
             "InvoiceIssuerName": self.name,
             "ProviderName": self.name,
             "PublisherName": self.name,

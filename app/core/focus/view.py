@@ -1,7 +1,6 @@
 """One version's view of the rows: what a delivery says of itself, and the columns that every row of it shares."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.core.focus.columns import Column, Version, columns_of
 from app.core.focus.items import AI_CREDITS, CREDITS, ONE, Cell, Item
@@ -18,7 +17,7 @@ class ViewError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BillingAccount:
-    """The account that a vendor bills, as the vendor names it."""
+    """The account that a vendor bills."""
 
     account_id: str
     name: str
@@ -27,11 +26,7 @@ class BillingAccount:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`basis` is that of rows which no invoice has. `native`: AI credits are the pricing currency of what costs them.
-
-    `accounts`: what vendors call the account that they bill, by provider; where it is not told, the organisation
-    stands for it.
-    """
+    """`basis`: of rows that no invoice has. `native`: AI credits are the pricing currency of what costs them."""
 
     version: Version
     month: Month
@@ -40,7 +35,6 @@ class View:
     basis: Basis = Basis.ESTIMATED
     native: bool = False
     splits: bool = False
-    accounts: Mapping[str, BillingAccount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.native and self.version >= Version.V1_4:
@@ -66,9 +60,8 @@ class View:
         }
 
     def billed_by(self, provider: str, name: str) -> BillingAccount:
-        """The account that a provider bills."""
-        told = self.accounts.get(provider)
-        return told or BillingAccount(f"urn:github:account:{self.account_id}:{provider}", f"{self.login} ({name})")
+        """The account that a provider bills. No agent tells the provider's own: the organisation stands for it."""
+        return BillingAccount(f"urn:github:account:{self.account_id}:{provider}", f"{self.login} ({name})")
 
     def cells(self, item: Item) -> dict[str, Cell]:
         """What all rows of an item share."""
