@@ -61,8 +61,8 @@ validator: $(VALIDATOR)/.ready ## Install the official FOCUS validator, in an en
 $(VALIDATOR)/.ready: requirements/focus-validator.lock $(READY)
 	@found=; for each in $(FOCUS_PYTHON) python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python; do \
 	  "$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && found=$$each && break; done; \
-	  test -n "$$found" || { echo "Python 3.12 is needed; set FOCUS_PYTHON=/path/to/python3.12"; exit 1; }; \
-	  $(BIN)/uv venv --quiet --clear --python "$$found" $(VALIDATOR)
+	  $(BIN)/uv venv --quiet --clear --python "$${found:-3.12}" $(VALIDATOR) || \
+	  { echo "Python 3.12 is needed, and could not be fetched; set FOCUS_PYTHON=/path/to/python3.12"; exit 1; }
 	@$(BIN)/uv pip sync --quiet --python $(VALIDATOR)/bin/python --require-hashes requirements/focus-validator.lock
 	@touch $@
 

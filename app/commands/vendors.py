@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -95,8 +95,9 @@ def status(world: World, accounts: Sequence[int]) -> int:
     for account_id in accounts:
         with world.db.reading() as session:
             readings, invoices = readings_of(session, account_id), invoices_of(session, account_id)
+        begun = {each.vendor for each in readings}
         print(f"account {account_id}")
-        print("\n".join(map(_line, readings)) or "no vendor's reports were read yet")
+        print("\n".join([*map(_line, readings), *_not_read(world, account_id, begun)]) or "no vendor is named")
         rows = [
             (each.vendor, plain(each.invoice_id), str(each.version), f"{each.lines:,}", f"{each.left_out:,}",
              dollars_text(NanoUsd(each.billed_nano_usd)), f"{instant(each.imported_at_us):%Y-%m-%d}")
@@ -104,6 +105,22 @@ def status(world: World, accounts: Sequence[int]) -> int:
         ]  # fmt: skip
         print(_table(rows))
     return 0
+
+
+def _not_read(world: World, account_id: int, begun: Collection[str]) -> list[str]:
+    """What keeps each vendor that has a key or is named from being read."""
+    with world.db.reading() as session:
+        installation = installation_of(session, account_id)
+        spend = config_in_force(session, account_id).vendors.agent_spend
+    login = installation.account_login.lower() if installation else ""
+    keyed = {vendor for whose, vendor, _ in world.settings.vendor_keys if whose == login}
+    named = {each.vendor for each in spend}
+    told = {
+        **dict.fromkeys(keyed - named, "there is a key, but agent_spend in mergemeter.yml does not name it"),
+        **dict.fromkeys(named - keyed, "there is no key: its figures come from files alone"),
+        **dict.fromkeys(keyed & named, "not read yet"),
+    }
+    return [f"{vendor}: {told[vendor]}" for vendor in sorted(told) if vendor not in begun]
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:

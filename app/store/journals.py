@@ -16,6 +16,8 @@ from app.core.month import Month
 from app.store.chargeback_tables import JournalRow, StatementRow
 from app.store.compressed import compressed, decompressed
 from app.store.keys import us
+from app.store.queue import enqueue
+from app.store.statement_issues import statement_job
 from app.store.statements import settle
 
 SOURCE = "command line"
@@ -112,6 +114,7 @@ def _settle(
         settle(session, row, state, SOURCE, now, login=actor, reason=reason)
         row.journal = journal
         session.add(row)
+        enqueue(session, statement_job(row, now), now)  # its issue says so
     session.flush()
 
 

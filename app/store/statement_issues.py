@@ -4,23 +4,25 @@ All functions work within the caller's transaction.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from app.core.chargeback.decisions import COMMAND_LINE, SCHEDULE, Standing, told_text
+from app.core.chargeback.decisions import COMMAND_LINE, Standing, told_text
 from app.core.chargeback.periods import StatementState
 from app.core.config import Config
 from app.core.month import Month
 from app.core.report.marker import Kind, marker
+from app.core.report.statement.paper import SCHEDULE
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.effect_tables import HAS_PLACE, Effect
 from app.store.effects import effect_of
-from app.store.keys import instant
+from app.store.keys import instant, us
 from app.store.queue import NewJob
 from app.store.statements import EVENTS, events_of, open_statements, statement_numbered
 
 ISSUE = "statement:"
+TRIED_FOR = timedelta(days=60)
 SHOWN, CLOSED, REMINDED = "statement-shown", "statement-closed", "statement-reminded"
 
 
@@ -52,6 +54,20 @@ def statement_on(session: Session, account_id: int, repository_id: int, issue: i
     )
     found = session.exec(query).first()
     return None if found is None else found.removeprefix(ISSUE)
+
+
+def may_become_one(session: Session, account_id: int, repository_id: int, since: datetime) -> bool:
+    """Whether an issue there may be a statement's whose number was not noted yet: whoever made it died, or waits."""
+    query = select(Effect.key).where(
+        Effect.account_id == account_id,
+        col(Effect.key).startswith(ISSUE),
+        Effect.repository_id == repository_id,
+        col(Effect.github_id).is_(None),
+        Effect.state == "intent",
+        Effect.updated_at_us >= us(since),
+        HAS_PLACE,
+    )
+    return session.exec(query).first() is not None
 
 
 def refused_issues(session: Session, account_id: int) -> list[Effect]:
@@ -94,8 +110,6 @@ def standing(session: Session, row: StatementRow, config: Config) -> Standing:
 def last_event(session: Session, row: StatementRow) -> StatementEvent | None:
     """What brought a version into its present state."""
     name = EVENTS.get(StatementState(row.state), row.state)
-    if row.state == StatementState.POSTED.value:  # people ask who accepted it, not when it was booked
-        name = StatementState.ACCEPTED.value
     found = [event for event in events_of(session, row) if (event.version, event.event) == (row.version, name)]
     return found[-1] if found else None
 
@@ -141,9 +155,20 @@ def statement_job(row: StatementRow, due: datetime, kind: str = "statement") -> 
 
 
 def daily_jobs(session: Session, accounts: Sequence[int], due: datetime) -> list[NewJob]:
-    """For each statement that waits for an answer: its issue once more, where it was refused, and its deadlines."""
-    rows = [row for account_id in accounts for row in open_statements(session, account_id)]
-    return [statement_job(row, due, kind) for row in rows for kind in ("statement", "statement-days")]
+    """For each statement that waits for an answer, its issue and its deadlines; for others, what was refused."""
+    jobs: list[NewJob] = []
+    for account_id in accounts:
+        waiting = open_statements(session, account_id)
+        jobs += [statement_job(row, due, kind) for row in waiting for kind in ("statement", "statement-days")]
+        numbers = [effect.key.removeprefix(ISSUE) for effect in refused_issues(session, account_id)]
+        refused = [statement_numbered(session, account_id, number) for number in numbers]
+        jobs += [statement_job(row, due) for row in refused if row is not None and _is_worth_it(row, due)]
+    return jobs
+
+
+def _is_worth_it(row: StatementRow, now: datetime) -> bool:
+    """Whether a statement that waits for nobody's answer is tried again: people may still look at it."""
+    return row.state != StatementState.ISSUED.value and row.state_at_us >= us(now - TRIED_FOR)
 
 
 def issue_mark(row: StatementRow) -> str:

@@ -84,6 +84,8 @@ def prepare(session: Session, account_id: int, statements: Sequence[Statement]) 
 
 def issue(session: Session, statements: Sequence[Statement], source: str, now: datetime) -> list[StatementRow]:
     """Put statements at the end of their account's chain, in their order. `now` is when it happens, not in them."""
+    if not statements:
+        return []
     return issue_prepared(session, prepare(session, statements[0].account_id, statements), source, now)
 
 

@@ -113,8 +113,10 @@ def unsettled_days(
 
 
 def forget_days(session: Session, account_id: int, vendor: str) -> None:
-    """Have every day read anew: other accounts count now. What is held stays until then."""
-    query = select(VendorDay).where(VendorDay.account_id == account_id, VendorDay.vendor == vendor)
+    """Have every day read anew: other accounts count now. What is held stays until then, and what files told stays."""
+    query = select(VendorDay).where(
+        VendorDay.account_id == account_id, VendorDay.vendor == vendor, VendorDay.vendor_account == ALL_NAMED
+    )
     for row in session.exec(query).all():
         session.delete(row)
     session.flush()

@@ -16,6 +16,8 @@ from app.store.queue import BEHIND, NewJob
 from app.store.vendor_costs import forget_days, unsettled_days
 
 LONGEST_PROBLEM = 300
+# Claude Enterprise refuses a day that is a year ago, and with it the whole question.
+FURTHEST_BACK = timedelta(days=360)
 
 
 def vendor_lane(account_id: int) -> str:
@@ -69,7 +71,7 @@ def next_days(session: Session, row: VendorReading, now: datetime, most: int) ->
     if row.began_at_us is None:
         return ()
     since = date(row.since_day // 10_000, row.since_day // 100 % 100, row.since_day % 100)
-    span = since, now.date()
+    span = max(since, now.date() - FURTHEST_BACK), now.date()
     days = unsettled_days(session, row.account_id, row.vendor, span, instant(row.began_at_us))
     return [day for number, day in enumerate(days[:most]) if day == days[0] + timedelta(days=number)]
 

@@ -26,7 +26,15 @@ from app.store.jobs import answer_jobs
 from app.store.manual_links import comment_source
 from app.store.pulls import PullKey
 from app.store.queue import NewJob, enqueue, enqueue_all
-from app.store.statement_issues import held, is_decided_by, other_id, standing, statement_job, statement_on
+from app.store.statement_issues import (
+    held,
+    is_decided_by,
+    may_become_one,
+    other_id,
+    standing,
+    statement_job,
+    statement_on,
+)
 from app.store.statements import settle
 from app.store.tables import Repository
 from app.world import World
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     from app.github.client import GitHubClient
 
 DONE, NOT_DONE = "+1", "confused"
-READ_FIRST = timedelta(seconds=5)
+READ_FIRST, NOTED_SOON, MADE_WITHIN = timedelta(seconds=5), timedelta(seconds=30), timedelta(hours=1)
 
 
 class NotDecidedError(Exception):
@@ -63,6 +71,9 @@ def on_comment(event: CommentEvent, world: World) -> None:
     with world.db.reading() as session:
         number = statement_on(session, key.account_id, key.repository_id, key.number)
         repository = repository_of(session, key.account_id, key.repository_id)
+        early = number is None and may_become_one(session, key.account_id, key.repository_id, world.now() - MADE_WITHIN)
+    if early:
+        raise Later(world.now() + NOTED_SOON, "a statement is being put there")
     github = world.client(event.account_id)
     if number is None or repository is None or github is None:
         return

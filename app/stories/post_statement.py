@@ -7,9 +7,10 @@ comment what changed; one that is accepted closes it. What people close stays cl
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.core.chargeback.decisions import Standing
+from app.core.chargeback.decisions import Standing, last_day
 from app.core.chargeback.periods import StatementState
 from app.core.chargeback.statement import Statement
 from app.core.config import Config
@@ -138,7 +139,7 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
     if effect.repository_id not in (0, place.repository_id):  # the repository is gone, and its issue with it
         effect.github_id = None
     effect.repository_id, effect.location = place.repository_id, place.full_name
-    told = _paper(desk, world.settings.github_web_url)
+    told = _paper(desk, world.settings.github_web_url, world.now())
     heading, body = markdown.title(told), markdown.issue(told, mark)
     said = fingerprint(heading, body)
     if effect.state == "written" and effect.body_sha256 == said and effect.github_id is not None and not anew:
@@ -160,13 +161,15 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
     return True
 
 
-def _paper(desk: Desk, web_url: str) -> paper.Paper:
+def _paper(desk: Desk, web_url: str, now: datetime) -> paper.Paper:
     """What is read: the document, and how it stands."""
-    event = desk.event if desk.standing.state is not StatementState.ISSUED else None
-    stands = paper.Standing(desk.standing.state)
-    if event is not None:
+    event, terms = desk.event, desk.config.chargeback.close
+    if desk.standing.state is StatementState.ISSUED or event is None:
+        until = last_day(terms, desk.standing.shown_at or now) if desk.standing.owners else None
+        stands = paper.Standing(desk.standing.state, until=until)
+    else:
         stands = paper.Standing(desk.standing.state, who(event), instant(event.at_us), event.reason)
-    return paper.Paper.of(desk.document, stands, web_url, desk.config.chargeback.close.time_zone)
+    return paper.Paper.of(desk.document, stands, web_url, terms.time_zone)
 
 
 def _show(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact) -> None:

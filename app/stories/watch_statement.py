@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from app.core.chargeback.decisions import SCHEDULE, counts_as_accepted, last_day, reminders_due, silence_text
+from app.core.chargeback.decisions import counts_as_accepted, last_day, reminders_due, silence_text
 from app.core.chargeback.periods import StatementState
 from app.core.chargeback.terms import CloseTerms
 from app.core.config import Config
 from app.core.month import Month
+from app.core.report.statement.paper import SCHEDULE
 from app.core.report.statement_notices import reminder
 from app.store.accounts import repository_of
 from app.store.chargeback_tables import StatementRow

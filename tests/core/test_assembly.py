@@ -1,5 +1,6 @@
 """From lines to statements: fees, shares, numbers; what they come to is what there was."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -71,6 +72,12 @@ def test_the_same_input_gives_the_same_bytes_and_they_can_be_read_again(amounts:
         assert canonical(one) == canonical(again)
         assert parsed(canonical(one)) == one
         assert len(digest(canonical(one))) == 64
+
+
+def test_half_of_a_letter_in_a_name_stops_no_close() -> None:
+    (one,) = made({"a": 5}, terms()).values()
+    odd = replace(one, label="\ud800")
+    assert parsed(canonical(odd)) == odd
 
 
 def test_cost_centers_come_first_and_the_switch_to_chargeback_has_its_month() -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.usage import Tokens
 from app.core.vendors import anthropic, claude_enterprise, github, openai
@@ -66,6 +69,15 @@ def test_a_key_costs_its_part_of_each_line_of_its_workspace() -> None:
     assert told.left_out == 3
 
 
+def test_a_key_has_its_part_also_where_only_one_report_tells_the_context_window() -> None:
+    usage = page("anthropic_usage_report.json")
+    for row in usage["data"][0]["results"]:
+        row["context_window"] = None
+    spend = AgentSpend("anthropic", frozenset(), frozenset({"apikey_agents"}))
+    told = anthropic.vendor_costs([page("anthropic_cost_report.json")], [usage], spend)
+    assert amounts(told) == {("apikey_agents", SONNET, 1): 3_000_000_033_333}
+
+
 def test_a_key_in_a_named_workspace_is_not_counted_twice() -> None:
     both = anthropic_told(accounts=frozenset({WORKSPACE}), api_keys=frozenset({"apikey_01Rj2N8SVvo6BePZj99NhmiT"}))
     assert amounts(both) == amounts(anthropic_told(accounts=frozenset({WORKSPACE})))
@@ -102,6 +114,22 @@ def test_a_key_of_openai_has_a_cost_of_its_own() -> None:
     told = openai_told(api_keys=frozenset({"key_agents"}))
     assert amounts(told) == {("key_agents", "Image models", 1): 2_000_000_000}
     assert told.left_out == 3
+
+
+@pytest.mark.parametrize(
+    ("line_item", "model"),
+    [
+        ("gpt-5-2025-08-07, input", "gpt-5-2025-08-07"),
+        ("codex-mini-latest, cached input", "codex-mini-latest"),
+        ("o3", "o3"),
+        ("Image models", "Image models"),
+        ("web search tool calls, gpt-5", "web search tool calls, gpt-5"),
+        ("completions", "completions"),
+        ("", ""),
+    ],
+)
+def test_a_line_item_that_begins_with_a_model_is_of_that_model(line_item: str, model: str) -> None:
+    assert openai.model_of(line_item) == model
 
 
 GITHUB = AgentSpend("github", frozenset({"acme"}), skus=("coding_agent_*",))
@@ -219,3 +247,41 @@ def test_more_cached_input_than_input_is_a_mistake() -> None:
 def test_an_answer_of_github_that_is_no_report_is_a_mistake(body: dict[str, Any]) -> None:
     told = github.vendor_costs(body, "acme", date(2026, 10, 1), AgentSpend("github", frozenset({"acme"})))
     assert told.mistakes
+
+
+# ---- laws -----------------------------------------------------------------------------------------------------
+
+DAYS = st.sampled_from([date(2026, 10, 1), date(2026, 10, 2)])
+WORKSPACES = st.sampled_from(["ci", "production"])
+MEASURES = st.sampled_from(["output_tokens", "uncached_input_tokens", "web_search", "code_execution"])
+VARIANTS = st.sampled_from([("standard", "0-200k"), ("batch", ""), ("", "")])
+NANO = st.integers(-(10**12), 10**15).map(NanoUsd)
+MODEL_NAMES = st.sampled_from(["a", "b"])
+COST_ROWS = st.lists(st.builds(anthropic.CostRow, DAYS, WORKSPACES, MODEL_NAMES, MEASURES, VARIANTS, NANO), max_size=8)
+TOKENS = st.builds(Tokens, input=st.integers(0, 10**9), output=st.integers(0, 10**9))
+KEYS = st.sampled_from(["k1", "k2", "k3"])
+USAGE_ROWS = st.lists(
+    st.builds(anthropic.UsageRow, DAYS, WORKSPACES, KEYS, MODEL_NAMES, VARIANTS, TOKENS, st.integers(0, 99)), max_size=8
+)
+
+
+@given(COST_ROWS, USAGE_ROWS)
+def test_a_workspace_costs_all_of_its_lines_however_they_are_shared_out(
+    costs: list[anthropic.CostRow], usage: list[anthropic.UsageRow]
+) -> None:
+    told = anthropic.agent_spend_of(costs, usage, AgentSpend("anthropic", frozenset({"ci"})))
+    assert sum(each.billed for each in told.costs) == sum(row.amount for row in costs if row.workspace == "ci")
+    assert told.left_out == sum(row.workspace != "ci" for row in costs)
+    assert {each.bucket.account for each in told.costs} <= {"ci"}
+
+
+@given(COST_ROWS, USAGE_ROWS)
+def test_all_keys_together_cost_every_line_that_is_not_left_out(
+    costs: list[anthropic.CostRow], usage: list[anthropic.UsageRow]
+) -> None:
+    every = AgentSpend("anthropic", frozenset(), frozenset({"k1", "k2", "k3"}))
+    told = anthropic.agent_spend_of(costs, usage, every)
+    kept = [row for row in costs if anthropic.agent_spend_of([row], usage, every).left_out == 0]
+    assert sum(each.billed for each in told.costs) == sum(row.amount for row in kept)
+    assert told.left_out == len(costs) - len(kept)
+    assert {each.bucket.account for each in told.costs} <= every.api_keys

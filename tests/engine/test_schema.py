@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 from app.store import (
     chargeback_tables,
+    effect_tables,
     invoice_tables,
     queue_tables,
     reading_tables,
@@ -28,6 +29,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 def test_migrations_make_exactly_the_tables_that_the_code_uses(database: Database) -> None:
     assert (
         chargeback_tables.PeriodRow.metadata
+        is effect_tables.Effect.metadata
         is queue_tables.Job.metadata
         is reading_tables.PullReading.metadata
         is rollup_tables.Rollup.metadata

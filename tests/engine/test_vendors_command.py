@@ -88,6 +88,16 @@ def test_without_a_key_there_is_nothing_to_read(sqlite_url: str) -> None:
     assert "no vendor that has both a key and a line in agent_spend" in done.stderr
 
 
+@pytest.mark.usefixtures("known")
+def test_the_status_says_why_a_vendor_is_not_read(sqlite_url: str) -> None:
+    keys = "acme/openai=sk-admin-0123456789ab,globex/github=ghp_0123456789abcdef"
+    told = run(sqlite_url, "vendors", "status", MERGEMETER_VENDOR_KEYS=keys)
+    assert told.stdout.splitlines()[1:3] == [
+        "anthropic: there is no key: its figures come from files alone",
+        "openai: there is a key, but agent_spend in mergemeter.yml does not name it",
+    ]
+
+
 def test_an_invoice_is_imported_and_its_differences_are_entered(known: Database, sqlite_url: str) -> None:
     done = run(sqlite_url, "vendors", "import", str(DATA / "invoice.csv"), "--account", "acme")
     assert done.returncode == 0, done.stderr

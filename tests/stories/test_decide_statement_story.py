@@ -8,11 +8,11 @@ import pytest
 
 from app.core.events import CommentEvent, parse, route
 from app.core.outcomes import Later
+from app.store.statements import statement_numbered
 from app.stories import decide_statement
 from app.stories.decide_statement import NotDecidedError, accept_here, dispute_here
-from app.stories.resolve_dispute import NotResolvedError, Won, resolve
+from app.stories.resolve_dispute import resolve
 from tests.core.rendered import Page, harms
-from tests.core.statement_samples import usd
 from tests.stories.issued import (
     CENTERS,
     CLOSE,
@@ -24,6 +24,7 @@ from tests.stories.issued import (
     issue_of,
     issued,
     ours,
+    post,
     say,
     set_up,
     state,
@@ -243,6 +244,23 @@ def issue_of_body(stage: Stage) -> str:
     return str(stage.gh.issues(FINANCE)[0]["body"])
 
 
+def test_an_answer_that_comes_before_the_issue_s_number_is_noted_waits_for_it(stage: Stage) -> None:
+    prepared(stage)
+    with stage.world.db.transaction() as session:  # whoever made the issue died before it was noted
+        session.connection().exec_driver_sql("UPDATE effect SET state = 'intent', github_id = NULL, body_sha256 = ''")
+    comment_id = stage.gh.comment(FINANCE, issue_of(stage)["number"], "ada", "/mergemeter accept")
+    (delivery,) = stage.waiting
+    with pytest.raises(Later, match="is being put there"):
+        stage.deliver([delivery])
+    with stage.world.db.reading() as session:
+        row = statement_numbered(session, stage.gh.account_id("acme"), NUMBER)
+    assert row is not None
+    post(stage, row)
+    stage.deliver([delivery])
+    stage.work()
+    assert (state(stage), reaction(stage, comment_id)) == ("v1 accepted", DONE)
+
+
 def test_another_app_s_issue_is_no_statement_s(stage: Stage) -> None:
     prepared(stage)
     number = stage.gh.create_issue(FINANCE, "Bump", issue_of_body(stage), "dependabot[bot]")
@@ -435,58 +453,7 @@ def test_of_an_owner_and_an_operator_at_once_one_wins(stage: Stage) -> None:
     assert len(events(stage)) == 1
 
 
-# ---- the answer to a dispute ----------------------------------------------------------------------------------------
-
-
-def test_a_dispute_is_resolved_by_the_next_version_and_a_transfer_in_the_open_month(stage: Stage) -> None:
-    account_id = prepared(stage)
-    say(stage, "/mergemeter dispute pull 12 is platform's")
-    won = [Won("payments", "platform", usd("12.34"))]
-    resolved = resolve(stage.world, account_id, NUMBER, "agreed", won, "root")
-    assert state(stage, version=1) == "v1 replaced"
-    assert state(stage) == "v2 issued"
-    told = "cost_center, amount_nano_usd, original_month, kind, reason, transfer"
-    rows = stage.rows(f"SELECT {told} FROM adjustment ORDER BY cost_center")
-    assert [tuple(row[:5]) for row in rows] == [
-        ("payments", -usd("12.34"), 202610, "dispute", "dispute: pull 12 is platform's"),
-        ("platform", usd("12.34"), 202610, "dispute", "dispute: pull 12 is platform's"),
-    ]
-    assert len({row[5] for row in rows}) == 1
-    assert stage.rows("SELECT DISTINCT evidence FROM adjustment")[0][0].startswith(f"statement {NUMBER} v1")
-    links = stage.rows("SELECT link, sha256, previous_sha256 FROM statement ORDER BY link")
-    assert [row[0] for row in links] == [1, 2]
-    assert links[1][2] == links[0][1]
-    assert resolved.row.total_nano_usd == stage.rows("SELECT total_nano_usd FROM statement WHERE version = 1")[0][0]
-    assert [(each[0], each[1], each[5]) for each in events(stage)][1:] == [(1, "resolved", "agreed")]
-
-
-def test_what_is_not_disputed_cannot_be_resolved_and_a_refusal_changes_nothing(stage: Stage) -> None:
-    account_id = prepared(stage)
-    with pytest.raises(NotResolvedError, match="not disputed"):
-        resolve(stage.world, account_id, NUMBER, "so", [], "root")
-    with pytest.raises(NotResolvedError, match="no statement"):
-        resolve(stage.world, account_id, "2026-10-009", "so", [], "root")
-    dispute_here(stage.world, account_id, NUMBER, "root", "why")
-    for giver, taker in (("payments", "nowhere"), ("platform", "lost"), ("payments", "payments")):
-        with pytest.raises(NotResolvedError):
-            resolve(stage.world, account_id, NUMBER, "so", [Won(giver, taker, usd("1"))], "root")
-    assert (state(stage), stage.rows("SELECT COUNT(*) FROM adjustment")) == ("v1 disputed", [(0,)])
-
-
-def test_two_who_resolve_at_once_issue_one_version(stage: Stage) -> None:
-    account_id = prepared(stage)
-    dispute_here(stage.world, account_id, NUMBER, "root", "why")
-    won = [Won("payments", "platform", usd("1"))]
-
-    def answer(text: str) -> bool:
-        with suppress(NotResolvedError):
-            resolve(stage.world, account_id, NUMBER, text, won, "root")
-            return True
-        return False
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(answer, ["one", "two"])) == [False, True]
-    assert (state(stage), stage.rows("SELECT COUNT(*) FROM adjustment")) == ("v2 issued", [(2,)])
+# ---- two tenants ----------------------------------------------------------------------------------------------------
 
 
 def test_nobody_reaches_another_account_s_statement(stage: Stage) -> None:

@@ -60,7 +60,10 @@ def test_journals_as_they_were_written_have_no_fault(world: World) -> None:
         ("UPDATE statement SET journal = '' WHERE cost_center = 'web'", "2026-10-002 v1: it is posted by journal none"),
         ("UPDATE statement SET journal = '', state = 'accepted'", "journal J-2026-10-3 books it, but it is not posted"),
         ("UPDATE statement SET sha256 = 'x' WHERE cost_center = 'api'", "journal J-2026-10-3 books it, but it is not"),
-        (f"UPDATE journal SET (lines, sha256, kept_sha256) = ({FIRST}) WHERE number = 'J-2026-10-2'", "J-2026-10-2: kind is not"),
+        (
+            f"UPDATE journal SET (lines, sha256, kept_sha256) = ({FIRST}) WHERE number = 'J-2026-10-2'",
+            "J-2026-10-2: kind is not",
+        ),
     ],
 )
 def test_what_was_altered_is_named(world: World, statement: str, told: str) -> None:

@@ -13,9 +13,12 @@ from app.store.configs import config_in_force
 from app.store.place_findings import place_findings
 from app.store.queue import Job, NewJob, enqueue
 from app.store.statement_issues import refused_issues, statement_job
+from app.stories import post_journal
 from app.stories.close_period import close as close_month
+from app.stories.decide_statement import accept_here
 from app.stories.post_statement import post_statement
 from app.stories.resolve_dispute import resolve
+from tests.stories.closed_months import close as close_tables
 from tests.stories.issued import (
     CENTERS,
     CLOSE,
@@ -244,6 +247,22 @@ def refresh(stage: Stage, account_id: int) -> None:
 # ---- versions and states --------------------------------------------------------------------------------------------
 
 
+def test_a_journal_that_books_a_statement_is_told_in_its_issue_and_its_reversal_too(stage: Stage) -> None:
+    account_id = set_up(stage, CENTERS.replace("bob]}", "bob], chargeback_from: 2026-01}") + CLOSE)
+    stage.gh.set_time(datetime(2026, 11, 10, 9, tzinfo=UTC))
+    close_tables(stage.world.db, "2026-10", account_id=account_id)
+    issued(stage, document(account_id))
+    say(stage, "/mergemeter accept")
+    journal = post_journal.post(stage.world, account_id, Month(2026, 10), "carol")
+    stage.work()
+    assert state(stage) == "v1 posted"
+    assert "**Booked by `carol (command line)`" in issue_of(stage)["body"]
+    post_journal.reverse(stage.world, account_id, journal.number, "wrong account", "carol")
+    stage.work()
+    assert "**Accepted by `ada`" in issue_of(stage)["body"]
+    assert issue_of(stage)["state"] == "closed"
+
+
 def test_acceptance_is_told_in_the_issue_and_closes_it_once(stage: Stage) -> None:
     row = issued(stage, document(set_up(stage)))
     say(stage, "/mergemeter accept")
@@ -254,6 +273,19 @@ def test_acceptance_is_told_in_the_issue_and_closes_it_once(stage: Stage) -> Non
         stage.gh.hub.repository(FINANCE).issues[found["number"]].state = "open"
     post(stage, row, anew=True)
     assert issue_of(stage)["state"] == "open"
+
+
+def test_an_acceptance_that_could_not_be_shown_is_shown_when_the_place_is_mended(stage: Stage) -> None:
+    account_id = set_up(stage)
+    issued(stage, document(account_id))
+    stage.gh.archive_repository(FINANCE)
+    stage.work()
+    accept_here(stage.world, account_id, NUMBER, "ada", "in the meeting")
+    stage.work()
+    assert "is archived" in refusals(stage, account_id)[0]
+    stage.gh.archive_repository(FINANCE, archived=False)
+    a_day(stage)
+    assert (refusals(stage, account_id), issue_of(stage)["state"]) == ([], "closed")
 
 
 def test_a_new_version_edits_the_body_and_says_once_what_changed(stage: Stage) -> None:

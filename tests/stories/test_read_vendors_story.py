@@ -232,6 +232,15 @@ def test_days_further_back_are_read_on_request(stage: Stage, vendor: LoopbackVen
     assert first == "2026-07-30T00:00:00Z"
 
 
+def test_no_day_is_asked_for_that_a_vendor_may_not_tell_any_more(stage: Stage, vendor: LoopbackVendor) -> None:
+    account_id = set_up(stage, vendor)
+    with stage.world.db.transaction() as session:
+        read_since(session, account_id, "anthropic", date(2020, 1, 1), stage.now())
+    night(stage, account_id)
+    assert min(question["starting_at"][0] for _, question in vendor.asked) == "2025-10-10T00:00:00Z"
+    assert reading(stage, account_id).began_at_us is None
+
+
 def test_a_pass_that_ended_in_the_middle_goes_on_there(stage: Stage, vendor: LoopbackVendor) -> None:
     account_id = set_up(stage, vendor)
     with stage.world.db.transaction() as session:

@@ -10,24 +10,29 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 from sqlalchemy import text
 
 from app.core.chargeback.journal import csv_of
 from app.core.chargeback.statement import Kind, Statement
 from app.core.money import NanoUsd
 from app.core.month import Month
+from app.core.period import Period
 from app.store.configs import config_of, save_config
 from app.store.statements import document_of, newest_statements
 from app.stories.close_period import close
 from app.stories.decide_statement import accept_here, dispute_here
+from app.stories.measure import metrics_of
 from app.stories.post_journal import post, reverse
 from app.stories.reprice import reprice
 from app.stories.resolve_dispute import Won, resolve
 from app.stories.show_statements import month_page
 from app.stories.verify_books import verify
 from tests.stories.stage import PATH, Stage
+from tests.stories.test_export_story import exported
 
 REPOSITORIES = ("acme/pay", "acme/web", "acme/data", "acme/nobodys")
 CENTERS = ("payments", "platform", "science")
@@ -167,7 +172,32 @@ def assert_balances(table: str) -> None:
     assert debit > 0
 
 
-def test_a_year_of_closes_ties_to_the_ledger(stage: Stage) -> None:
+# Definitions §4 by anybody who has the files: what a month cost is in its own and, as corrections, in later ones.
+PER_MERGED_PR = """
+    WITH spent AS (SELECT COALESCE(SUM(x_ContractedValue), 0) AS cost FROM '{folder}/*/cost-and-usage.parquet'
+                   WHERE ChargePeriodStart >= TIMESTAMPTZ '{first}' AND ChargePeriodStart < TIMESTAMPTZ '{end}'
+                   AND (x_AgentRunId IS NOT NULL OR ChargeCategory = 'Adjustment')),
+         pulls AS (SELECT COALESCE(SUM(OpenAtStartCost), 0) AS before, COALESCE(SUM(OpenAtEndCost), 0) AS after,
+                          COUNT(*) FILTER (WHERE MergedInPeriod AND Survived) AS survived
+                   FROM '{folder}/{month}/pulls.parquet')
+    SELECT cost, cost + before - after, survived FROM spent, pulls
+"""
+
+
+def assert_told_by_the_export(year: Year, folder: Path) -> None:
+    """Cost per merged PR of each month, from the exported files alone, is what we say."""
+    months = Month(2026, 1).until(Month(2026, MONTHS))
+    places = [exported(year.stage, year.account_id, month, folder) for month in [*months, months[-1].next]]
+    for month in months:
+        bounds = {"first": month.start.isoformat(), "end": month.end.isoformat()}
+        query = PER_MERGED_PR.format(folder=places[0].parent, month=month, **bounds)
+        found = [int(value * 10**9) for value in duckdb.connect().sql(query).fetchall()[0][:2]]
+        ours = metrics_of(year.stage.world, year.account_id, Period.of(month)).cost
+        assert found == [ours.cost, ours.released], month
+        assert duckdb.connect().sql(query).fetchall()[0][2] == ours.survived
+
+
+def test_a_year_of_closes_ties_to_the_ledger(stage: Stage, tmp_path: Path) -> None:
     stage.gh.set_time(datetime(2026, 1, 3, 9, tzinfo=stage.now().tzinfo))
     year = Year(stage, stage.install(*REPOSITORIES), random.Random(7))
     for number in range(1, MONTHS + 1):
@@ -181,6 +211,7 @@ def test_a_year_of_closes_ties_to_the_ledger(stage: Stage) -> None:
         year.book(month)
         year.check(month)
     assert year.kinds == {Kind.LATE, Kind.REPRICED, Kind.REATTRIBUTED, Kind.DISPUTE}
+    assert_told_by_the_export(year, tmp_path)
     flip_bytes(year)
 
 

@@ -12,8 +12,9 @@ from app.core.chargeback.terms import CloseTerms
 from app.core.commands import NAME, Accept, Dispute
 from app.core.commands import Decision as Asked
 from app.core.report.escape import code, codes
+from app.core.report.statement.paper import SCHEDULE, day_text
 
-SCHEDULE, COMMAND_LINE = "schedule", "command line"
+COMMAND_LINE = "command line"
 MOST_OWNERS = 20
 
 
@@ -119,11 +120,6 @@ def told_text(login: str, source: str, at: datetime, zone: str) -> str:
     known = {SCHEDULE: "by silence", COMMAND_LINE: f"by {code(login)} on the command line"}
     who = known.get(source) or "by " + code("@" + login)
     return f"{who} on {day}"
-
-
-def day_text(day: date) -> str:
-    """ "4 November 2026"."""
-    return f"{day.day} {day:%B %Y}"
 
 
 # ---- days -----------------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ class Gathered:
 REASONS = {
     Kind.LATE: "recorded after the month had closed",
     Kind.REPRICED: "priced anew, or counted elsewhere, after the month had closed",
-    Kind.REATTRIBUTED: "moved to or from a pull after the month had closed",
+    Kind.REATTRIBUTED: "to another pull, or to none, after the month had closed",
 }
 
 

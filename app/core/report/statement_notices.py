@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from app.core.chargeback.decisions import day_text
 from app.core.chargeback.statement import Statement
 from app.core.commands import NAME
 from app.core.report.escape import code, mention, prose
+from app.core.report.statement.paper import day_text
 
 LONGEST_ANSWER = 1000
 

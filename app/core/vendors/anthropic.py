@@ -20,6 +20,7 @@ from app.core.vendors.values import Bucket, Reader, Told, VendorCost, summed
 CENTS = 100
 DEFAULT_WORKSPACE = "default"  # Anthropic says null
 SEARCHES = "web_search"
+ANY = ("", "")  # where one report tells a service tier or context window and the other does not
 CLASSES = {
     "uncached_input_tokens": "input",
     "cache_read_input_tokens": "cache_read",
@@ -117,7 +118,7 @@ def agent_spend_of(costs: Sequence[CostRow], usage: Sequence[UsageRow], spend: A
     left_out = 0
     known = _by_measure(usage)
     for cost in costs:
-        used = known.get(_of_cost(cost), ())
+        used = known.get(_of_cost(cost, _priced_by(cost))) or known.get(_of_cost(cost, ANY)) or ()
         if spend.takes(cost.workspace):
             found += _parts(cost, used, lambda row: (row.workspace, row.model))
             continue
@@ -134,13 +135,13 @@ def agent_spend_of(costs: Sequence[CostRow], usage: Sequence[UsageRow], spend: A
 Cell = tuple[date, str, str, str, tuple[str, str]]
 
 
-def _of_cost(cost: CostRow) -> Cell:
-    return cost.day, cost.workspace, "" if cost.measure == SEARCHES else cost.model, cost.measure, _priced_by(cost)
+def _of_cost(cost: CostRow, variant: tuple[str, str]) -> Cell:
+    return cost.day, cost.workspace, "" if cost.measure == SEARCHES else cost.model, cost.measure, variant
 
 
 def _priced_by(row: CostRow) -> tuple[str, str]:
     """What the price of a line depends on: of searches on nothing."""
-    return ("", "") if row.measure == SEARCHES else row.variant
+    return ANY if row.measure == SEARCHES else row.variant
 
 
 def _by_measure(usage: Sequence[UsageRow]) -> Mapping[Cell, list[UsageRow]]:
@@ -148,9 +149,10 @@ def _by_measure(usage: Sequence[UsageRow]) -> Mapping[Cell, list[UsageRow]]:
     for row in usage:
         for measure in CLASSES:
             if row.measured(measure):
-                cells[row.day, row.workspace, row.model, measure, row.variant].append(row)
+                for variant in {row.variant, ANY}:
+                    cells[row.day, row.workspace, row.model, measure, variant].append(row)
         if row.searches:
-            cells[row.day, row.workspace, "", SEARCHES, ("", "")].append(row)
+            cells[row.day, row.workspace, "", SEARCHES, ANY].append(row)
     return cells
 
 

@@ -16,7 +16,7 @@ from app.core.vendors.pages import buckets
 from app.core.vendors.values import Bucket, Reader, Told, VendorCost, summed
 
 DEFAULT_PROJECT = "default"
-MODEL = re.compile(r"(?=.*[0-9])[a-z][a-z0-9.:_-]+")
+MODEL = re.compile(r"[a-z][a-z0-9.:_-]+, .+|(?=.*[0-9])[a-z][a-z0-9.:_-]+")
 
 
 def vendor_costs(costs: Iterable[Any], usage: Iterable[Any], spend: AgentSpend) -> Told:
@@ -52,8 +52,7 @@ def account_of(row: Mapping[str, Any], spend: AgentSpend, reader: Reader) -> str
 
 def model_of(line_item: str) -> str:
     """The model that a line item names; the whole of it where it names none."""
-    model = line_item.partition(",")[0].strip()
-    return model if MODEL.fullmatch(model) else line_item
+    return line_item.partition(",")[0] if MODEL.fullmatch(line_item) else line_item
 
 
 def day_of(start: Any, reader: Reader) -> date:

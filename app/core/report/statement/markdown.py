@@ -21,7 +21,7 @@ from app.core.report.statement.markdown_tables import (
     repositories,
     shared,
 )
-from app.core.report.statement.paper import FIRST_DIGITS, Paper
+from app.core.report.statement.paper import FIRST_DIGITS, Paper, day_text
 from app.core.report.statement.parts import composition
 from app.core.report.tables import folded
 from app.core.report.words import month_text
@@ -117,7 +117,9 @@ def standing(paper: Paper) -> str:
         return _asked(paper)
     if now.state is StatementState.DISPUTED:
         return f"**Disputed{by}{on}**{because}\n\nThe answer comes as the next version. Nobody else has to wait."
-    word = "Booked" if now.state is StatementState.POSTED else "Accepted"
+    if now.by_silence:
+        return f"**Counts as accepted since {on.removeprefix(' on ')}**{because}"
+    word = "Booked; accepted" if now.state is StatementState.POSTED else "Accepted"
     return f"**{word}{by}{on}**{because}" if because else f"**{word}{by}{on}.**"
 
 
@@ -126,7 +128,9 @@ def _asked(paper: Paper) -> str:
         return "**Nobody owns this.** Say in `mergemeter.yml` who does; until then it stays on this statement."
     if not paper.statement.owners:
         return "**Awaiting an answer, and nobody is named who may give it.** `mergemeter.yml` says who the owners are."
-    return f"**Awaiting an answer.** The budget owner comments {code(said.ACCEPT)} or {code(said.DISPUTE)}."
+    until = paper.standing.until
+    silence = f" Without an answer until the end of {day_text(until)} it counts as accepted." if until else ""
+    return f"**Awaiting an answer.** The budget owner comments {code(said.ACCEPT)} or {code(said.DISPUTE)}.{silence}"
 
 
 def _trends(paper: Paper) -> Iterator[str]:

@@ -144,7 +144,9 @@ def standing(paper: Paper) -> tuple[str, str]:
             "Awaiting an answer",
             "of the budget owner" if paper.statement.owners else "of an owner, who is not named,",
         )
-    word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked"}.get(now.state, "Accepted")
+    if now.by_silence:
+        return f"Counts as accepted since{when.removeprefix(' on')}.", now.reason
+    word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked; accepted"}.get(now.state, "Accepted")
     return f"{word}{by}{when}.", now.reason
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from app.core.chargeback.periods import StatementState
@@ -10,6 +10,7 @@ from app.core.chargeback.statement import Figures, Statement, canonical, digest
 from app.core.chargeback.terms import is_nobodys
 from app.core.report.words import MONTHS
 
+SCHEDULE = "schedule"
 FIRST_DIGITS = 12  # of a hash, for people
 REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 GITHUB, WITHOUT_BACKLINKS = "https://github.com", "https://redirect.github.com"
@@ -19,7 +20,7 @@ GITHUB, WITHOUT_BACKLINKS = "https://github.com", "https://redirect.github.com"
 class Standing:
     """How a version stands, which its document cannot know. `later`: the versions that came after it.
 
-    `by` is a login, "command line" or "schedule"; `reason` a dispute's, or the journal that booked it.
+    `by` is a login, "command line" or "schedule": of what is booked, who accepted it. `reason`: what was said with it.
     """
 
     state: StatementState = StatementState.ISSUED
@@ -27,9 +28,19 @@ class Standing:
     at: datetime | None = None
     reason: str = ""
     later: tuple[int, ...] = ()
+    until: date | None = None  # the last day on which an owner can answer, where silence is consent
+
+    @property
+    def by_silence(self) -> bool:
+        return self.state is StatementState.ACCEPTED and self.by == SCHEDULE
 
 
 ISSUED = Standing()
+
+
+def day_text(day: date) -> str:
+    """ "4 November 2026"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +76,4 @@ class Paper:
 
     def day(self, at: datetime) -> str:
         """ "4 November 2026"."""
-        local = at.astimezone(ZoneInfo(self.zone))
-        return f"{local.day} {MONTHS[local.month - 1]} {local.year}"
+        return day_text(at.astimezone(ZoneInfo(self.zone)).date())

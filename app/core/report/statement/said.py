@@ -29,7 +29,7 @@ BOOK_TEXT = {
 KIND_TEXT = {
     Kind.LATE: "late record",
     Kind.REPRICED: "priced anew",
-    Kind.REATTRIBUTED: "tied to another pull",
+    Kind.REATTRIBUTED: "attributed anew",
     Kind.DISPUTE: "dispute",
     Kind.INVOICE: "invoice",
     Kind.MANUAL: "by hand",
