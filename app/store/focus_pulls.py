@@ -1,10 +1,9 @@
 """Pulls of a month's cost per merged PR, with what each cost center's agent runs cost for them. Reads only."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
 from sqlmodel import Session
 
 from app.core.chargeback.ownership import Owners
@@ -12,9 +11,9 @@ from app.core.config import Config
 from app.core.focus.pulls import PullLine
 from app.core.metrics import PullFate
 from app.core.month import Month
-from app.store.keys import us
 from app.store.ownership import run_facts
 from app.store.pull_fates import NOWHERE, PullId, pull_fates, repository_names
+from app.store.raw import Raw
 
 AT_ONCE = 5_000
 
@@ -76,13 +75,11 @@ def _payer(tied: _Tied, name: str, owners: Owners) -> str:
 
 def _tied(session: Session, account_id: int, month: Month, pulls: Sequence[PullId]) -> Iterator[_Tied]:
     """The shares in some pulls, with what they cost before the month, in it and behind it."""
-    connection = session.connection()
-    statement = text(TIED.format(wanted=WANTED[connection.dialect.name]))
-    bounds = {"account_id": account_id, "month": int(month), "end_us": us(month.end)}
+    statement = Raw(TIED.format(wanted=WANTED[session.connection().dialect.name]))
+    bounds = {"account_id": account_id, "month": int(month)}
     for done in range(0, len(pulls), AT_ONCE):
         some = json.dumps([f"{repository_id}/{number}" for repository_id, number in pulls[done : done + AT_ONCE]])
-        rows: Iterable[Any] = connection.execute(statement, bounds | {"pulls": some})
-        yield from (_Tied(*row[:9], *map(int, row[9:])) for row in rows)
+        yield from map(_Tied._make, statement.run(session, bounds | {"pulls": some}).fetchall())
 
 
 WANTED = {
@@ -97,19 +94,22 @@ WANTED = {
     """,
 }
 TIED = """
-    WITH wanted AS ({wanted})
-    SELECT tie.repository_id, tie.number, agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team,
-           agent_run.started_at_us, job.workflow_ref, job.repository_properties,
-           COALESCE(SUM(CASE WHEN entry.month < :month THEN entry.amount_nano_usd END), 0),
-           COALESCE(SUM(CASE WHEN entry.month = :month THEN entry.amount_nano_usd END), 0),
-           COALESCE(SUM(CASE WHEN entry.month > :month THEN entry.amount_nano_usd END), 0)
-    FROM wanted
-    JOIN tie ON tie.account_id = :account_id AND tie.repository_id = wanted.repository_id
-        AND tie.number = wanted.number
-    JOIN agent_run ON agent_run.id = tie.agent_run_id
+    WITH wanted AS ({wanted}), shared AS (
+        SELECT tie.repository_id, tie.number, tie.agent_run_id,
+               SUM(CASE WHEN entry.month < :month THEN entry.amount_nano_usd ELSE 0 END) AS before,
+               SUM(CASE WHEN entry.month = :month THEN entry.amount_nano_usd ELSE 0 END) AS within,
+               SUM(CASE WHEN entry.month > :month THEN entry.amount_nano_usd ELSE 0 END) AS behind
+        FROM wanted
+        JOIN tie ON tie.account_id = :account_id AND tie.repository_id = wanted.repository_id
+            AND tie.number = wanted.number
+        LEFT JOIN ledger_entry AS entry ON entry.account_id = :account_id AND entry.agent_run_id = tie.agent_run_id
+            AND entry.book = 'pull' AND entry.repository_id = tie.repository_id AND entry.number = tie.number
+        GROUP BY tie.repository_id, tie.number, tie.agent_run_id
+    )
+    SELECT shared.repository_id, shared.number, shared.agent_run_id, agent_run.repository_id, agent_run.agent,
+           agent_run.team, agent_run.started_at_us, job.workflow_ref, job.repository_properties,
+           CAST(shared.before AS bigint), CAST(shared.within AS bigint), CAST(shared.behind AS bigint)
+    FROM shared
+    JOIN agent_run ON agent_run.id = shared.agent_run_id
     JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
-    LEFT JOIN ledger_entry AS entry ON entry.account_id = :account_id AND entry.agent_run_id = tie.agent_run_id
-        AND entry.book = 'pull' AND entry.repository_id = tie.repository_id AND entry.number = tie.number
-    GROUP BY tie.repository_id, tie.number, agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team,
-             agent_run.started_at_us, job.workflow_ref, job.repository_properties
 """
