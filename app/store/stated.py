@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from app.core.chargeback.gathered import Gathered, RunKnown, States
@@ -27,11 +27,15 @@ from app.store.keys import instant, us
 from app.store.ownership import owners_of, run_facts
 from app.store.pull_fates import NOWHERE, RepositoryName, repository_names
 
-RUNS_AT_ONCE = 10_000
+RUNS_AT_ONCE = 4_000
 REPOSITORIES_AT_ONCE = 20
 LEAST_RUNS = 30_000  # for processes of their own: fewer take less time than their start
 MOST_PROCESSES = 8
 EVER = 2**62
+
+
+# Else PostgreSQL plans for who wants the first rows soon, compiles what runs for a moment, and sorts on disk at once.
+SETTINGS = {"postgresql": ("cursor_tuple_fraction = 1", "jit = off", "work_mem = '64MB'")}
 
 
 class BooksBrokenError(Exception):
@@ -61,8 +65,11 @@ class Reader:
 
     def gather(self, owners: Owners, repositories: Iterable[int], gathered: Gathered) -> None:
         """Add the month's own entries in some repositories."""
-        values = {**self._asked, "ids": json.dumps(list(repositories))}
-        statement = text(OWN.format(text=ENTRY_TEXT[self._dialect], wanted=NUMBERS[self._dialect]))
+        # As values, not as JSON: PostgreSQL must see how few they are, or it reads the whole ledger.
+        statement = text(OWN.format(text=ENTRY_TEXT[self._dialect])).bindparams(bindparam("ids", expanding=True))
+        values = {**self._asked, "ids": list(repositories)}
+        for setting in SETTINGS.get(self._dialect, ()):
+            self._connection.execute(text(f"SET LOCAL {setting}"))
         streamed = self._connection.execution_options(stream_results=True).execute(statement, values)
         while rows := streamed.fetchmany(RUNS_AT_ONCE):
             ids = {"ids": json.dumps([row[1] for row in rows])}
@@ -240,17 +247,13 @@ TEXTS = {
     "sqlite": "SELECT value FROM json_each(:ids)",
     "postgresql": "SELECT jsonb_array_elements_text(CAST(:ids AS jsonb))",
 }
-NUMBERS = {
-    "sqlite": TEXTS["sqlite"],
-    "postgresql": "SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)) AS value",
-}
 REPOSITORIES = text("""
     SELECT DISTINCT repository_id FROM balance WHERE account_id = :account_id AND month = :month ORDER BY repository_id
 """)
 RUNS = text("SELECT COUNT(*) FROM agent_run WHERE account_id = :account_id")
 OWN = """
     SELECT repository_id, agent_run_id, {text} FROM ledger_entry
-    WHERE account_id = :account_id AND repository_id IN ({wanted}) AND month = :month AND id <= :until
+    WHERE account_id = :account_id AND repository_id IN :ids AND month = :month AND id <= :until
     GROUP BY repository_id, agent_run_id ORDER BY repository_id, agent_run_id
 """
 OF_RUNS = """
