@@ -34,7 +34,7 @@ READ: dict[str, dict[str, Any]] = {
     | {
         "repository": REPOSITORY,
         "issue": {"number": {}, "pull_request": None},
-        "comment": {"id": {}, "body": {}, "user": {"type": {}}, "performed_via_github_app": None},
+        "comment": {"id": {}, "body": {}, "user": {"id": {}, "type": {}}, "performed_via_github_app": None},
     },
     "check_run": ENVELOPE
     | {"repository": REPOSITORY, "check_run": {"id": {}, "external_id": {}, "head_sha": {}, "pull_requests": PULL}},

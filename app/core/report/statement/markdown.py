@@ -119,7 +119,7 @@ def standing(paper: Paper) -> str:
         return f"**Disputed{by}{on}**{because}\n\nThe answer comes as the next version. Nobody else has to wait."
     if now.by_silence:
         return f"**Counts as accepted since {on.removeprefix(' on ')}**{because}"
-    word = "Booked; accepted" if now.state is StatementState.POSTED else "Accepted"
+    word = "Booked" if now.state is StatementState.POSTED else "Accepted"
     return f"**{word}{by}{on}**{because}" if because else f"**{word}{by}{on}.**"
 
 

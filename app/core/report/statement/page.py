@@ -146,7 +146,7 @@ def standing(paper: Paper) -> tuple[str, str]:
         )
     if now.by_silence:
         return f"Counts as accepted since{when.removeprefix(' on')}.", now.reason
-    word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked; accepted"}.get(now.state, "Accepted")
+    word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked"}.get(now.state, "Accepted")
     return f"{word}{by}{when}.", now.reason
 
 

@@ -20,7 +20,7 @@ GITHUB, WITHOUT_BACKLINKS = "https://github.com", "https://redirect.github.com"
 class Standing:
     """How a version stands, which its document cannot know. `later`: the versions that came after it.
 
-    `by` is a login, "command line" or "schedule": of what is booked, who accepted it. `reason`: what was said with it.
+    `by` is a login, "command line" or "schedule"; `reason` a dispute's, or the journal that booked it.
     """
 
     state: StatementState = StatementState.ISSUED
