@@ -195,21 +195,22 @@ def _each(
         return
     processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts)) or 1
     # New processes, not forked ones: a fork would share the connections of this one.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        jobs = [pool.submit(_part_there, db.url, account_id, covered, part, names) for part in parts]
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_there, (db.url,)) as pool:
+        jobs = [pool.submit(_part_there, account_id, covered, part, names) for part in parts]
         for job in jobs:
             yield job.result()
 
 
-def _part_there(
-    url: str, account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]
-) -> States:
-    gc.disable()  # nothing here is garbage before the part is done
-    db = Database(url, pool_size=1, sorts_on_disk=True)
-    try:
-        return _part(db, account_id, covered, repositories, names)
-    finally:
-        db.close()
+THERE: dict[str, Database] = {}  # in a process of ours: its database, whose connection all its parts share
+
+
+def _begin_there(url: str) -> None:
+    gc.disable()  # nothing here is garbage before a part is done
+    THERE["db"] = Database(url, pool_size=1, sorts_on_disk=True)
+
+
+def _part_there(account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]) -> States:
+    return _part(THERE["db"], account_id, covered, repositories, names)
 
 
 def _part(
