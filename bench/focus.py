@@ -7,7 +7,6 @@ A month of 125,000 agent runs: two models each, three calls of each model, four 
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -19,11 +18,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from app.core.config import read
 from app.core.month import Month
 from app.core.pricing import PriceList
 from app.core.usage import ModelCall, Tokens
 from app.store.keys import new_keys, us
-from app.store.migrations import migrate
 from app.store.tables import (
     AgentRun,
     ConfigVersion,
@@ -35,7 +34,7 @@ from app.store.tables import (
     Tie,
     WorkflowJob,
 )
-from bench.metrics import BALANCES, _insert, _plain
+from bench.metrics import plain, write
 
 ACCOUNT, REPOSITORIES, CENTERS = 1, 1_000, 200
 ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
@@ -88,37 +87,27 @@ def _exported(url: str, folder: str, kind: str) -> dict[str, Any]:
 
 def _filled(folder: Path) -> Path:
     path = folder / "bench.sqlite3"
-    migrate(f"sqlite:///{path}")
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA synchronous=OFF")
-    rows: dict[type, list[dict[str, Any]]] = {}
-    for table, row in _rows(random.Random(5)):
-        rows.setdefault(table, []).append(row)
-        if len(rows[table]) >= AT_ONCE:
-            _insert(connection, table, rows.pop(table))
-    for table, rest in rows.items():
-        _insert(connection, table, rest)
-    connection.execute(BALANCES)
-    connection.execute("ANALYZE")
-    connection.commit()
-    connection.close()
+    write(path, _rows(random.Random(5)))
     return path
 
 
 def _rows(chance: random.Random) -> Iterator[tuple[type, dict[str, Any]]]:
-    yield Installation, _plain(
+    yield Installation, plain(
         Installation, account_id=ACCOUNT, installation_id=1, account_login="acme", account_type="Organization",
         state="active", updated_at_us=0,
     )  # fmt: skip
     centers = "".join(
-        f"  c{number}: {{repositories: [r{number}-*], label: Center {number}}}\n" for number in range(CENTERS)
+        f"    c{number}: {{repositories: [r{number}-*], label: Center {number}}}\n" for number in range(CENTERS)
     )
-    yield ConfigVersion, _plain(
-        ConfigVersion, account_id=ACCOUNT, source="acme/.github-private", good_text=f"cost_centers:\n{centers}",
+    rules = f"cost_centers:\n  centers:\n{centers}"
+    if problems := read(rules, public=False)[1]:
+        raise AssertionError(f"the configuration is wrong, so nothing would be anybody's: {problems[:3]}")
+    yield ConfigVersion, plain(
+        ConfigVersion, account_id=ACCOUNT, source="acme/.github-private", good_text=rules,
         read_text="", read_at_us=0,
     )  # fmt: skip
     for number in range(1, REPOSITORIES + 1):
-        yield Repository, _plain(
+        yield Repository, plain(
             Repository, account_id=ACCOUNT, repository_id=number, owner="acme", name=f"r{number % CENTERS}-{number}",
             default_branch="main", visibility="private", updated_at_us=0,
         )  # fmt: skip
@@ -126,7 +115,7 @@ def _rows(chance: random.Random) -> Iterator[tuple[type, dict[str, Any]]]:
     for number in range(pulls):
         opened = OCTOBER.start + timedelta(minutes=chance.randrange(60 * 24 * 31))
         merged = us(opened + timedelta(hours=chance.randrange(1, 200))) if chance.random() < 0.8 else None
-        yield Pull, _plain(
+        yield Pull, plain(
             Pull, account_id=ACCOUNT, repository_id=number % REPOSITORIES + 1, number=number + 1, state="open",
             head_ref=f"b{number}", head_sha="", base_ref="main", author_id=1, created_at_us=us(opened),
             closed_at_us=merged, merged_at_us=merged, read_at_us=0, lines_changed=10,
@@ -149,7 +138,7 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
         call = ModelCall("anthropic", "", MODELS[position % 2], hour + timedelta(minutes=position), used)
         amount = prices.cost(call) or 0
         cost += amount
-        yield ModelCallRow, _plain(
+        yield ModelCallRow, plain(
             ModelCallRow, agent_run_id=run, position=position, account_id=ACCOUNT,
             identity=number.to_bytes(8) + position.to_bytes(8), provider=call.provider, response_id="",
             model=call.model, at_us=us(call.at), input_tokens=used.input, cache_read_tokens=used.cache_read,
@@ -158,13 +147,13 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
             subagent=False, cost_nano_usd=amount, list_cost_nano_usd=amount, price_list=prices.version,
         )  # fmt: skip
     at = us(hour)
-    yield WorkflowJob, _plain(
+    yield WorkflowJob, plain(
         WorkflowJob, id=job, account_id=ACCOUNT, issuer="i", repository_id=repository, run_id=number + 1, run_attempt=1,
         job_key="j", event_name="pull_request", ref="", head_ref="", base_ref="", actor_id=1, workflow="Agent",
         workflow_ref=f"acme/r{repository % CENTERS}-{repository}/.github/workflows/agent.yml@refs/heads/main",
         job_workflow_ref="", started_at_us=at, run_conclusion="success", state="closed", opened_at_us=at,
     )  # fmt: skip
-    yield AgentRun, _plain(
+    yield AgentRun, plain(
         AgentRun, id=run, account_id=ACCOUNT, repository_id=repository, workflow_job_id=job, record_id="r",
         agent="claude-code", provenance="job", session=str(number), completeness="complete", started_at_us=at,
         ended_at_us=at + 10**7, model_calls=6, models=json.dumps(MODELS), input_tokens=0, cache_read_tokens=0,
@@ -173,13 +162,13 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
         unlisted_calls=0, price_list=prices.version, body_sha256="",
     )  # fmt: skip
     if tied:
-        yield Tie, _plain(
+        yield Tie, plain(
             Tie, account_id=ACCOUNT, agent_run_id=run, repository_id=repository, number=pull + 1, evidence="E1"
         )  # fmt: skip
     moves = [("usage", 0, -cost), ("unattributed", 0, cost)]
     moves += [("unattributed", 0, -cost), ("pull", pull + 1, cost)] if tied else []
     for book, place, amount in moves:
-        yield LedgerEntry, _plain(
+        yield LedgerEntry, plain(
             LedgerEntry, account_id=ACCOUNT, transaction_id=run, book=book, repository_id=repository, number=place,
             agent_run_id=run, month=int(OCTOBER), amount_nano_usd=amount, reason="recorded", posted_at_us=at,
         )  # fmt: skip

@@ -12,7 +12,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -124,11 +124,17 @@ def _waste(database: Database, month: Period) -> None:
 def filled(folder: str, repositories: int, october: int = 1, of: int = 2) -> Database:
     """A database with so many repositories; `october` of every `of` agent runs are surely of that month."""
     path = Path(folder) / f"bench-{repositories}.sqlite3"
+    write(path, _rows(random.Random(4), repositories, october, of))
+    return Database(f"sqlite:///{path}")
+
+
+def write(path: Path, made: Iterable[tuple[type, dict[str, Any]]]) -> None:
+    """A SQLite file with these rows of tables, and the balances of its ledger."""
     migrate(f"sqlite:///{path}")
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA synchronous=OFF")
     rows: dict[type, list[dict[str, Any]]] = {}
-    for table, row in _rows(random.Random(4), repositories, october, of):
+    for table, row in made:
         rows.setdefault(table, []).append(row)
         if len(rows[table]) >= AT_ONCE:
             _insert(connection, table, rows.pop(table))
@@ -138,7 +144,6 @@ def filled(folder: str, repositories: int, october: int = 1, of: int = 2) -> Dat
     connection.execute("ANALYZE")
     connection.commit()
     connection.close()
-    return Database(f"sqlite:///{path}")
 
 
 BALANCES = """
@@ -154,12 +159,12 @@ def _insert(connection: sqlite3.Connection, table: Any, rows: list[dict[str, Any
 
 
 def _rows(chance: random.Random, repositories: int, october: int, of: int) -> Iterator[tuple[type, dict[str, Any]]]:
-    yield Installation, _plain(
+    yield Installation, plain(
         Installation, account_id=ACCOUNT, installation_id=1, account_login="acme", account_type="Organization",
         state="active", updated_at_us=0,
     )  # fmt: skip
     for number in range(1, repositories + 1):
-        yield Repository, _plain(
+        yield Repository, plain(
             Repository, account_id=ACCOUNT, repository_id=number, owner="acme", name=f"r{number}",
             default_branch="main", visibility="private", updated_at_us=0,
         )  # fmt: skip
@@ -168,7 +173,7 @@ def _rows(chance: random.Random, repositories: int, october: int, of: int) -> It
         opened = AUGUST + timedelta(minutes=chance.randrange(60 * 24 * 91))
         end = us(opened + timedelta(hours=chance.randrange(1, 200))) if chance.random() < 0.9 else None
         merged = end if chance.random() < 0.85 else None
-        yield Pull, _plain(
+        yield Pull, plain(
             Pull, account_id=ACCOUNT, repository_id=number % repositories + 1, number=number + 1, state="open",
             head_ref=f"b{number}", head_sha="", base_ref="main", author_id=1, created_at_us=us(opened),
             closed_at_us=end, merged_at_us=merged, read_at_us=0, lines_changed=chance.randrange(2_000),
@@ -189,7 +194,7 @@ def _run(
     for position in range(CALLS):
         used = chance.randrange(10**6)
         cost += used
-        yield ModelCallRow, _plain(
+        yield ModelCallRow, plain(
             ModelCallRow, agent_run_id=run, position=position, account_id=ACCOUNT,
             identity=number.to_bytes(8) + position.to_bytes(8), provider="anthropic", response_id="",
             model=("claude-sonnet-4-5", "claude-haiku-4-5")[position % 2], at_us=at + position * 10**7,
@@ -198,13 +203,13 @@ def _run(
             web_searches=0, service_tier="standard", speed="standard", subagent=False, cost_nano_usd=used,
             list_cost_nano_usd=used, price_list="p",
         )  # fmt: skip
-    yield WorkflowJob, _plain(
+    yield WorkflowJob, plain(
         WorkflowJob, id=job, account_id=ACCOUNT, issuer="i", repository_id=repository, run_id=number + 1, run_attempt=1,
         job_key="j", event_name="pull_request", ref="", head_ref="", base_ref="", actor_id=1, workflow="Agent",
         workflow_ref=f"acme/r{repository}/.github/workflows/agent.yml@refs/heads/main", job_workflow_ref="",
         started_at_us=at, run_conclusion="success", state="closed", opened_at_us=at,
     )  # fmt: skip
-    yield AgentRun, _plain(
+    yield AgentRun, plain(
         AgentRun, id=run, account_id=ACCOUNT, repository_id=repository, workflow_job_id=job, record_id="r",
         agent="claude-code", provenance="job", session=str(number), completeness="complete", started_at_us=at,
         ended_at_us=at + CALLS * 10**7, model_calls=CALLS, models='["claude-sonnet-4-5", "claude-haiku-4-5"]',
@@ -216,12 +221,12 @@ def _run(
     if tied:
         yield (
             Tie,
-            _plain(Tie, account_id=ACCOUNT, agent_run_id=run, repository_id=repository, number=pull + 1, evidence="E1"),
+            plain(Tie, account_id=ACCOUNT, agent_run_id=run, repository_id=repository, number=pull + 1, evidence="E1"),
         )
     moves = [("usage", 0, -cost), ("unattributed", 0, cost)]
     moves += [("unattributed", 0, -cost), ("pull", pull + 1, cost)] if tied else []
     for at_entry, (book, place, amount) in enumerate(moves):
-        yield LedgerEntry, _plain(
+        yield LedgerEntry, plain(
             LedgerEntry, account_id=ACCOUNT, transaction_id=moved if at_entry > 1 else entered, book=book,
             repository_id=repository, number=place, agent_run_id=run, month=int(Month.of(started)),
             amount_nano_usd=amount, reason="", posted_at_us=at,
@@ -235,7 +240,7 @@ def _in_october(chance: random.Random) -> datetime:
 DEFAULTS: dict[Any, dict[str, Any]] = {}
 
 
-def _plain(table: Any, **values: Any) -> dict[str, Any]:
+def plain(table: Any, **values: Any) -> dict[str, Any]:
     """A row with the defaults of its table."""
     if table not in DEFAULTS:
         DEFAULTS[table] = table(**values).model_dump()
