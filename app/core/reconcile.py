@@ -29,9 +29,6 @@ class State(StrEnum):
     OURS_ONLY = "ours only"
 
 
-RESIDUALS = frozenset({State.VENDOR_ONLY, State.OURS_ONLY})
-
-
 @dataclass(frozen=True, slots=True)
 class Ours:
     """What model calls of a day cost, contracted. `provider` and `model` as `Names` has them."""

@@ -1,6 +1,6 @@
 """What a month states of each agent run, with its calls summed by price: what FOCUS rows are made of. Reads only.
 
-In ranges of agent runs, as their statements are read; sums are the database's work.
+In ranges of agent runs; sums are the database's work.
 """
 
 import json
@@ -22,7 +22,7 @@ from app.core.workflow_lines import own_workflow, workflow_file
 from app.store.keys import instant, us
 from app.store.pull_fates import NOWHERE
 from app.store.raw import Raw
-from app.store.stated import EVER, TEXTS, BooksBrokenError, Reader
+from app.store.stated import TEXTS, BooksBrokenError, Reader, sum_of
 
 RUNS_AT_ONCE = 10_000
 LAST_KEY = "g"  # keys are hexadecimal
@@ -45,7 +45,7 @@ class Range(NamedTuple):
 class StatedRuns:
     """A month's agent runs, one after the other. `tier_starts`: where price tiers of some models begin.
 
-    `with_late`: also what it states of months before it. `known_until_us`: when it began to close.
+    `with_late`: also what it states of months before it. `known_until_us`: when it began to close; None: it is open.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class StatedRuns:
         owners: Owners,
         tier_starts: Callable[[Collection[str]], Collection[int]],
         with_late: bool,
-        known_until_us: int = EVER,
+        known_until_us: int | None = None,
     ) -> None:
         self.reader = Reader(session, account_id, covered)
         self._session, self._connection = session, session.connection()
         self._account_id, self._covered = account_id, covered
         self._config, self._owners = config, owners
         self._tier_starts = tier_starts
-        self._until = EVER if covered.until is None else covered.until
+        self._until = covered.last
         self._with_late, self._known_until_us = with_late, known_until_us
         self._models: set[str] = set()
         self._starts: set[int] = set()
@@ -74,10 +74,11 @@ class StatedRuns:
     def __iter__(self) -> Iterator[Stating]:
         """Raises BooksBrokenError at the end where something of the ledger was nobody's."""
         self.amount = 0
-        amount = self.reader.booked() + (self.reader.booked_late() if self._with_late else 0)
+        late = self.reader.late() if self._with_late else {}
+        amount = self.reader.booked() + sum_of(late)
         start = f"{us(self._covered.month.start - AHEAD) // 1000:012x}"
-        for month in self._late_months() if self._with_late else ():
-            yield from self._late(month)
+        for month, amounts in late.items():
+            yield from self._late(month, list(amounts))
         for each in self._ranges(start):
             yield from self._own(each)
         if amount != self.amount:  # a clock was wrong: the keys of some are older than the month
@@ -98,11 +99,6 @@ class StatedRuns:
                 return
             yield Range(after, last)
             after = last
-
-    def _late_months(self) -> list[Month]:
-        values = {"account_id": self._account_id, "after": self._covered.after, "until": self._until}
-        months = self._connection.execute(LATE_MONTHS, {**values, "month": int(self._covered.month)}).scalars()
-        return [Month.from_int(month) for month in months]
 
     def _own(self, each: Range) -> Iterator[Stating]:
         month = self._covered.month
@@ -125,11 +121,10 @@ class StatedRuns:
                 self.amount += sum(after.values())
                 yield Stated(run, month, after or self._tied(run), NOTHING, covered_by), used
 
-    def _late(self, month: Month) -> Iterator[Stating]:
+    def _late(self, month: Month, ids: Sequence[str]) -> Iterator[Stating]:
         """What is stated now of a month that had closed before."""
         covered = {"account_id": self._account_id, "after": self._covered.after, "until": self._until}
         bounds = {**covered, "month": int(month), "start_us": us(month.start), "end_us": us(month.end)}
-        ids = self._connection.execute(LATE_RUNS, bounds).scalars().all()
         chosen = f"IN ({TEXTS[self._connection.dialect.name]})"
         for done in range(0, len(ids), RUNS_AT_ONCE):
             values = {**bounds, "ids": json.dumps(ids[done : done + RUNS_AT_ONCE])}
@@ -158,7 +153,8 @@ class StatedRuns:
 
     def _cost_nothing(self, row: Any, used: Calls) -> bool:
         """Whether calls that are in no book are the month's: they cost nothing, and were known when it closed."""
-        return bool(used) and row[9] <= self._known_until_us and not any(amounts[9] for _, amounts in used)
+        known = self._known_until_us is None or row[9] <= self._known_until_us
+        return bool(used) and known and not any(amounts[9] for _, amounts in used)
 
     def _workflow(self, workflow_ref: str, repository: str) -> tuple[str, str]:
         """The workflow's path where its file is the repository's own, and the file's name."""
@@ -217,30 +213,18 @@ def _tier(starts: Collection[int]) -> str:
 
 PROMPT = "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_write_other_tokens)"
 IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
-RUN_PROMPT = (
-    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_write_other_tokens)"
-)
-IN_RANGE = "agent_run_id > :after AND agent_run_id <= :last"
 RUN_IN_RANGE = "agent_run.id > :after AND agent_run.id <= :last"
 BOUND = text("""
     SELECT id FROM agent_run WHERE account_id = :account_id AND id > :after AND id <= :end
     ORDER BY id LIMIT 1 OFFSET :most
 """)
 LAST = text("SELECT MAX(id) FROM agent_run WHERE account_id = :account_id AND id > :after AND id <= :end")
-LATE_MONTHS = text("""
-    SELECT DISTINCT month FROM ledger_entry
-    WHERE id > :after AND id <= :until AND account_id = :account_id AND month < :month ORDER BY month
-""")
 HELD = """
     SELECT agent_run_id, book, repository_id, number, CAST(SUM(amount_nano_usd) AS bigint) FROM ledger_entry
     WHERE account_id = :account_id AND {chosen} AND month = :month AND id <= :until AND book <> 'usage'
     GROUP BY agent_run_id, book, repository_id, number HAVING SUM(amount_nano_usd) <> 0
     ORDER BY agent_run_id, book, repository_id, number
 """
-LATE_RUNS = text("""
-    SELECT DISTINCT agent_run_id FROM ledger_entry
-    WHERE id > :after AND id <= :until AND account_id = :account_id AND month = :month ORDER BY agent_run_id
-""")
 SUMMED = (
     "input_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens cache_write_other_tokens output_tokens"
     " reasoning_tokens web_searches cost_nano_usd list_cost_nano_usd"

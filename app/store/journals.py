@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from app.core.chargeback.decisions import COMMAND_LINE
 from app.core.chargeback.journal import Journal, read, written
 from app.core.chargeback.periods import StatementState
 from app.core.chargeback.statement import Statement, digest, parsed
@@ -19,8 +20,6 @@ from app.store.keys import us
 from app.store.queue import enqueue
 from app.store.statement_issues import statement_job
 from app.store.statements import settle
-
-SOURCE = "command line"
 
 
 class AlteredError(Exception):
@@ -111,7 +110,7 @@ def _settle(
     now: datetime,
 ) -> None:
     for row in rows:
-        settle(session, row, state, SOURCE, now, login=actor, reason=reason)
+        settle(session, row, state, COMMAND_LINE, now, login=actor, reason=reason)
         row.journal = journal
         session.add(row)
         enqueue(session, statement_job(row, now), now)  # its issue says so

@@ -22,8 +22,6 @@ from app.store.corrections import calls_since
 from app.store.ownership import MOST_AT_ONCE, facts_of_runs
 from app.store.tables import AgentRun, LedgerEntry, Tie, WorkflowJob
 
-EVER = 2**62
-
 
 @dataclass(frozen=True, slots=True)
 class LineAsked:
@@ -42,7 +40,7 @@ class LineAsked:
     def bounds(self) -> dict[str, int]:
         """The ids of the entries: behind `after`, up to `until`."""
         after = 0 if self.kind is None else self.covered.after
-        return {"after": after, "until": EVER if self.covered.until is None else self.covered.until}
+        return {"after": after, "until": self.covered.last}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from app.core.chargeback.findings import Finding, Spent, owner_findings
+from app.core.chargeback.findings import Finding, Spent
 from app.core.chargeback.periods import is_early
 from app.core.config import Config
 from app.core.ledger import Book
@@ -17,7 +17,7 @@ from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.month_sums import MonthSums
 from app.store.configs import config_in_force
-from app.store.owner_findings import property_told
+from app.store.owner_findings import findings_of_owners
 from app.store.periods import config_of_period, period_of
 from app.store.place_findings import place_findings
 from app.store.rolled_up import months_of
@@ -35,13 +35,12 @@ def findings_of(session: Session, account_id: int, month: Month, stated: Stated,
     sums = {each: own for each, (_, own) in months_of(session, account_id, config, month, now).items()}
     found = [Finding("early", EARLY)] if is_early(month, now) else []
     found += _usage(config, sums, stated)
-    terms = config.chargeback
     spent = [
         Spent(stated.names.get(repository_id, ""), owner, NanoUsd(amount), runs, differing)
         for (repository_id, owner), (amount, runs, differing) in stated.states.spent.items()
     ]
-    found += owner_findings(terms, spent, property_told(session, account_id, terms.property_name))
-    return [*found, *place_findings(session, account_id, terms.close)]
+    found += findings_of_owners(session, account_id, month, spent)
+    return [*found, *place_findings(session, account_id, config.chargeback.close)]
 
 
 def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ from sqlmodel import Session
 from app.core.chargeback.findings import Finding, PropertyTold, Spent, owner_findings
 from app.core.money import NanoUsd
 from app.core.month import Month
-from app.store.chargeback_tables import PeriodRow
 from app.store.configs import config_in_force
-from app.store.ownership import owners_of, run_facts
+from app.store.ownership import owners_of, ownership_of, run_facts
+from app.store.periods import coverage_of
 from app.store.properties import reading_of
 from app.store.pull_fates import NOWHERE, repository_names
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 
 def findings_of_owners(session: Session, account_id: int, month: Month, spent: Sequence[Spent]) -> list[Finding]:
-    """What is doubtful about the owners of a month's charges, as `spent_by_owner` has them."""
-    ownership = owners_of(session, account_id, config_in_force(session, account_id)).of(month.start)
-    terms = ownership.config.chargeback
+    """What is doubtful about the owners of a month's charges. `spent`: what each owner's agent runs were charged."""
+    terms = ownership_of(session, account_id, month).config.chargeback
     told = property_told(session, account_id, terms.property_name)
     return owner_findings(terms, spent, told)
 
@@ -41,8 +40,8 @@ def spent_by_owner(session: Session, account_id: int, month: Month) -> list[Spen
     """
     owners = owners_of(session, account_id, config_in_force(session, account_id))
     names = repository_names(session, account_id)
-    period = session.get(PeriodRow, (account_id, int(month)))
-    asked = {"account_id": account_id, "month": int(month), "until": period.ledger_until if period else NO_END}
+    covered = coverage_of(session, account_id, month)
+    asked = {"account_id": account_id, "month": int(month), "until": covered.last}
     found: list[Spent] = []
     for repository_id in session.connection().execute(CHARGED_IN, asked).scalars().all():
         owner, name, _ = names.get(repository_id, NOWHERE)
@@ -58,7 +57,6 @@ def spent_by_owner(session: Session, account_id: int, month: Month) -> list[Spen
     return found
 
 
-NO_END = 2**62
 CHARGED_IN = text("""
     SELECT DISTINCT repository_id FROM balance
     WHERE account_id = :account_id AND month = :month AND book = 'usage' ORDER BY repository_id

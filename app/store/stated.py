@@ -31,11 +31,11 @@ RUNS_AT_ONCE = 4_000
 REPOSITORIES_AT_ONCE = 20
 LEAST_RUNS = 30_000  # for processes of their own: fewer take less time than their start
 MOST_PROCESSES = 8
-EVER = 2**62
-
-
 # Else PostgreSQL plans for who wants the first rows soon, compiles what runs for a moment, and sorts on disk at once.
 SETTINGS = {"postgresql": ("cursor_tuple_fraction = 1", "jit = off", "work_mem = '64MB'")}
+
+
+Late = dict[Month, dict[str, int]]  # by month and agent run, in nano-USD
 
 
 class BooksBrokenError(Exception):
@@ -48,8 +48,12 @@ class Reader:
     def __init__(self, session: Session, account_id: int, covered: Coverage) -> None:
         self._connection = session.connection()
         self._dialect = self._connection.dialect.name
-        until = EVER if covered.until is None else covered.until
-        self._asked = {"account_id": account_id, "month": int(covered.month), "after": covered.after, "until": until}
+        self._asked = {
+            "account_id": account_id,
+            "month": int(covered.month),
+            "after": covered.after,
+            "until": covered.last,
+        }
         self.covered = covered
         self.names: Mapping[int, RepositoryName] = repository_names(session, account_id)
         self._owners: dict[tuple[object, ...], tuple[Owner, bool]] = {}
@@ -81,34 +85,35 @@ class Reader:
 
     def adjust(self, owners: Owners, gathered: Gathered) -> None:
         """Add the entries of earlier months that this month states. Raises BooksBrokenError where some are lost."""
-        late = self._connection.execute(LATE, self._asked).fetchall()
-        by_month: dict[int, list[str]] = {}
-        for month, agent_run_id, _ in late:
-            by_month.setdefault(month, []).append(agent_run_id)
-        for month, runs in sorted(by_month.items()):
+        late = self.late()
+        for month, amounts in late.items():
+            runs = list(amounts)
             for done in range(0, len(runs), RUNS_AT_ONCE):
                 self._adjust(owners, gathered, month, {"ids": json.dumps(runs[done : done + RUNS_AT_ONCE])})
-        if (wanted := sum(int(amount) for _, _, amount in late)) != gathered.late:
+        if (wanted := sum_of(late)) != gathered.late:
             raise BooksBrokenError(
                 f"The ledger has {wanted} nano-USD of earlier months that {self.covered.month} states, but the entries"
                 f" of their agent runs sum to {gathered.late}."
             )
 
-    def _adjust(self, owners: Owners, gathered: Gathered, month: int, ids: Mapping[str, str]) -> None:
+    def _adjust(self, owners: Owners, gathered: Gathered, month: Month, ids: Mapping[str, str]) -> None:
         facts = self._facts(ids)
         statement = text(OF_RUNS.format(text=ENTRY_TEXT[self._dialect], wanted=TEXTS[self._dialect]))
-        for agent_run_id, entries in self._connection.execute(statement, {**self._asked, **ids, "month": month}):
+        for agent_run_id, entries in self._connection.execute(statement, {**self._asked, **ids, "month": int(month)}):
             if (row := facts.get(agent_run_id)) is not None:
-                gathered.adjust(entries, self._known(owners, row, None), Month.from_int(month))
+                gathered.adjust(entries, self._known(owners, row, None), month)
 
     def booked(self) -> int:
         """What the month's own entries outside `usage` sum to, by the balances."""
         all_of_it, later = (self._connection.execute(each, self._asked).scalar() for each in (BALANCES, LATER))
         return int(all_of_it or 0) - int(later or 0)
 
-    def booked_late(self) -> int:
-        """What entries of earlier months that this month states sum to."""
-        return sum(int(amount) for _, _, amount in self._connection.execute(LATE, self._asked))
+    def late(self) -> Late:
+        """The agent runs of earlier months of which this one states entries, with what these sum to; in order."""
+        found: Late = {}
+        for month, agent_run_id, amount in self._connection.execute(LATE, self._asked).fetchall():
+            found.setdefault(Month.from_int(month), {})[agent_run_id] = int(amount)
+        return found
 
     def _facts(self, ids: Mapping[str, str]) -> dict[str, Any]:
         statement = text(FACTS.format(wanted=TEXTS[self._dialect]))
@@ -178,7 +183,12 @@ def read_stated(db: Database, account_id: int, covered: Coverage) -> Stated:
 def booked_in(session: Session, account_id: int, covered: Coverage) -> int:
     """What a month states, in nano-USD, by the ledger's sums alone; what subscriptions cover is in it."""
     reader = Reader(session, account_id, covered)
-    return reader.booked() + reader.booked_late()
+    return reader.booked() + sum_of(reader.late())
+
+
+def sum_of(late: Late) -> int:
+    """What all of them sum to, in nano-USD."""
+    return sum(amount for amounts in late.values() for amount in amounts.values())
 
 
 def _each(

@@ -13,6 +13,7 @@ from app.core.chargeback.periods import StatementState
 from app.core.config import Config
 from app.core.month import Month
 from app.core.report.marker import Kind, marker
+from app.core.report.statement import paper
 from app.core.report.statement.paper import SCHEDULE
 from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.effect_tables import HAS_PLACE, Effect
@@ -119,6 +120,14 @@ def who(event: StatementEvent) -> str:
     if event.source == SCHEDULE:
         return SCHEDULE
     return f"{event.login} ({COMMAND_LINE})" if event.source == COMMAND_LINE else event.login
+
+
+def on_paper(row: StatementRow, event: StatementEvent | None) -> paper.Standing:
+    """How a version stands, as its pages say it. `event`: what brought it there."""
+    state = StatementState(row.state)
+    if event is None or state is StatementState.ISSUED:
+        return paper.Standing(state)
+    return paper.Standing(state, who(event), instant(event.at_us), event.reason)
 
 
 def is_decided_by(session: Session, row: StatementRow, source: str) -> bool:

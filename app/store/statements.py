@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.core.chargeback.periods import FOLLOWS, StatementState
 from app.core.chargeback.statement import Statement, digest, linked, parsed
@@ -196,11 +196,6 @@ def open_statements(session: Session, account_id: int) -> list[StatementRow]:
         StatementRow.account_id == account_id, StatementRow.state == StatementState.ISSUED.value
     )
     return list(session.exec(query.order_by(col(StatementRow.link))))
-
-
-def count_statements(session: Session, account_id: int, month: Month) -> int:
-    query = select(func.count()).where(StatementRow.account_id == account_id, StatementRow.month == int(month))
-    return session.exec(query).one()
 
 
 def _key(row: StatementRow) -> tuple[int, int, str, int]:

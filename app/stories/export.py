@@ -24,7 +24,7 @@ from app.core.model_names import canonical_by
 from app.core.money import NanoUsd, share
 from app.core.month import Month
 from app.core.reconcile import Line, Names
-from app.store.chargeback_tables import AdjustmentRow
+from app.store.adjustments import adjustments_of
 from app.store.configs import config_in_force
 from app.store.focus import StatedRuns
 from app.store.focus_pulls import pulls_of_month
@@ -32,7 +32,6 @@ from app.store.invoices import invoice_lines, invoices_of
 from app.store.keys import instant
 from app.store.ownership import owners_of
 from app.store.periods import config_of_period, coverage_of, marks_of, period_of
-from app.store.stated import EVER
 from app.store.statements import document_of, newest_statements
 from app.store.tables import LedgerEntry
 from app.world import World
@@ -69,7 +68,7 @@ class MonthExport:
         self._until = covered.until
         self._runs = StatedRuns(
             session, account_id, covered, self._config, self._owners, world.prices.tier_starts, with_late,
-            EVER if self._row is None else self._row.closing_at_us,
+            None if self._row is None else self._row.closing_at_us,
         )  # fmt: skip
 
     def batches(self) -> Iterator[tuple[Metered, Metered]]:
@@ -112,15 +111,12 @@ class MonthExport:
         return self.month.start if found is None else instant(found)
 
     def _amounts(self) -> list[Amount]:
-        query = select(AdjustmentRow).where(
-            AdjustmentRow.account_id == self.account_id, AdjustmentRow.month == int(self.month)
-        )
         return [
             Amount(
                 row.id, row.cost_center, Month.from_int(row.original_month), NanoUsd(row.amount_nano_usd), row.reason,
                 row.kind,
             )
-            for row in self._session.exec(query.order_by(col(AdjustmentRow.id)))
+            for row in adjustments_of(self._session, self.account_id, self.month)
         ]  # fmt: skip
 
     def _allocations(self) -> dict[str, Allocation]:

@@ -6,7 +6,7 @@ comment what changed; one that is accepted closes it. What people close stays cl
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ from app.store.chargeback_tables import StatementEvent, StatementRow
 from app.store.configs import config_in_force
 from app.store.effect_tables import Effect
 from app.store.effects import fingerprint, once, write_effect
-from app.store.keys import instant
 from app.store.queue import Job
 from app.store.statement_issues import (
     CLOSED,
@@ -34,10 +33,10 @@ from app.store.statement_issues import (
     issue_mark,
     last_event,
     notice_mark,
+    on_paper,
     shown_at,
     standing,
     version_effect,
-    who,
 )
 from app.store.statements import document_of, statement_in_force, statement_numbered
 from app.store.tables import Repository
@@ -163,12 +162,9 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
 
 def _paper(desk: Desk, web_url: str, now: datetime) -> paper.Paper:
     """What is read: the document, and how it stands."""
-    event, terms = desk.event, desk.config.chargeback.close
-    if desk.standing.state is StatementState.ISSUED or event is None:
-        until = last_day(terms, desk.standing.shown_at or now) if desk.standing.owners else None
-        stands = paper.Standing(desk.standing.state, until=until)
-    else:
-        stands = paper.Standing(desk.standing.state, who(event), instant(event.at_us), event.reason)
+    terms, stands = desk.config.chargeback.close, on_paper(desk.row, desk.event)
+    if stands.at is None and desk.standing.owners:
+        stands = replace(stands, until=last_day(terms, desk.standing.shown_at or now))
     return paper.Paper.of(desk.document, stands, web_url, terms.time_zone)
 
 

@@ -1,25 +1,24 @@
 """Statements as people read them: one, in any form; all of a month on one page, held against its books."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlmodel import Session
 
 from app.core.chargeback.assembly import fees_of
-from app.core.chargeback.periods import StatementState
 from app.core.chargeback.statement import Statement
 from app.core.config import Config
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.report.statement.month_page import Books, Listed, MonthPage
-from app.core.report.statement.paper import Paper, Standing
+from app.core.report.statement.paper import Paper
 from app.store.adjustments import adjustments_of
 from app.store.chargeback_tables import StatementRow
 from app.store.configs import config_in_force
 from app.store.effects import effect_of
-from app.store.keys import instant
 from app.store.periods import config_of_period, coverage_of, period_of
 from app.store.stated import booked_in
-from app.store.statement_issues import issue_key, last_event, who
+from app.store.statement_issues import issue_key, last_event, on_paper
 from app.store.statements import document_of, statement_numbered, statements_of
 from app.world import World
 
@@ -47,13 +46,9 @@ def month_page(world: World, account_id: int, month: Month) -> MonthPage | None:
 
 
 def _paper(world: World, session: Session, row: StatementRow, config: Config) -> Paper:
-    event = last_event(session, row) if row.state != StatementState.ISSUED.value else None
     newest = statement_numbered(session, row.account_id, row.number)
     later = tuple(range(row.version + 1, newest.version + 1)) if newest is not None else ()
-    state = StatementState(row.state)
-    standing = Standing(state, later=later)
-    if event is not None:
-        standing = Standing(state, who(event), instant(event.at_us), event.reason, later)
+    standing = replace(on_paper(row, last_event(session, row)), later=later)
     return Paper.of(document_of(row), standing, world.settings.github_web_url, config.chargeback.close.time_zone)
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from app.core.month import Month
 
+EVER = 2**62  # above the id of every ledger entry
 FINAL_AFTER = timedelta(days=7)  # vendors' figures of a month still move so long
 
 
@@ -62,6 +63,11 @@ class Coverage:
     month: Month
     after: int
     until: int | None
+
+    @property
+    def last(self) -> int:
+        """The last id that it can have: `until`, or what no entry reaches."""
+        return EVER if self.until is None else self.until
 
 
 def coverage(month: Month, marks: Sequence[Mark]) -> Coverage:

@@ -183,8 +183,3 @@ class Chargeback:
     def names_payers(self) -> bool:
         """Whether any agent run can have another owner than nobody, or be covered by a subscription."""
         return bool(self.property_name or self.centers or self.pools or any(e.covers_runs for e in self.subscriptions))
-
-    @property
-    def ownership_rules(self) -> tuple[object, ...]:
-        """What decides who pays: a change concerns what was recorded before, in months that are open."""
-        return self.property_name, tuple(self.centers.values()), self.pools, self.subscriptions

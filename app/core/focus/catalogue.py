@@ -18,7 +18,6 @@ from app.core.usage import ModelCall, Tokens
 
 HALF_HOUR_S = 1800
 OUTPUT, REASONING, REQUEST = (CHARGES.index(each) for each in (Charge.OUTPUT, Charge.REASONING, Charge.REQUEST))
-NO_RATES = (NOTHING,) * len(CHARGES)
 
 
 class Deal(NamedTuple):
