@@ -131,13 +131,14 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
     repository, tied = pull % REPOSITORIES + 1, chance.random() < 0.8
     # Within one hour, so that the rows are as many as was meant.
     hour = OCTOBER.start + timedelta(hours=chance.randrange(24 * 31))
-    cost = 0
+    cost, by_model = 0, dict.fromkeys(MODELS, 0)
     for position in range(len(MODELS) * CALLS_OF_EACH):
         uncached, read, written, output = (chance.randrange(1, top) for top in (20_000, 140_000, 30_000, 9_000))
         used = Tokens(uncached, read, written, output=output)
         call = ModelCall("anthropic", "", MODELS[position % 2], hour + timedelta(minutes=position), used)
         amount = prices.cost(call) or 0
         cost += amount
+        by_model[call.model] += amount
         yield ModelCallRow, plain(
             ModelCallRow, agent_run_id=run, position=position, account_id=ACCOUNT,
             identity=number.to_bytes(8) + position.to_bytes(8), provider=call.provider, response_id="",
@@ -156,7 +157,7 @@ def _run(number: int, chance: random.Random, pulls: int, prices: PriceList) -> I
     yield AgentRun, plain(
         AgentRun, id=run, account_id=ACCOUNT, repository_id=repository, workflow_job_id=job, record_id="r",
         agent="claude-code", provenance="job", session=str(number), completeness="complete", started_at_us=at,
-        ended_at_us=at + 10**7, model_calls=6, models=json.dumps(MODELS), input_tokens=0, cache_read_tokens=0,
+        ended_at_us=at + 10**7, model_calls=6, models=json.dumps(by_model), input_tokens=0, cache_read_tokens=0,
         cache_write_5m_tokens=0, cache_write_1h_tokens=0, cache_write_other_tokens=0, output_tokens=0,
         reasoning_tokens=0, evidence="E1" if tied else "", cost_nano_usd=cost, list_cost_nano_usd=cost,
         unlisted_calls=0, price_list=prices.version, body_sha256="",

@@ -5,6 +5,7 @@ that recording and attribution make. SQLite, written as fast as it goes. The sum
 each figure is read some times; and what they replace is timed at a twentieth of the size: reading the books each time.
 """
 
+import json
 import os
 import random
 import resource
@@ -40,6 +41,7 @@ from app.stories.summarize import month_report
 from app.world import World
 
 ACCOUNT, CALLS = 1, 6
+MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
 WHOLE = int(os.environ.get("BENCH_REPOSITORIES", "1000"))  # each with 100 pulls and 1,000 agent runs
 OCTOBER = Month(2026, 10)
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -190,14 +192,16 @@ def _run(
     repository, tied = pull % repositories + 1, chance.random() < 0.8
     started = _in_october(chance) if october else AUGUST + timedelta(minutes=chance.randrange(60 * 24 * 91))
     at = us(started)
-    cost = 0
+    cost, by_model = 0, dict.fromkeys(MODELS, 0)
     for position in range(CALLS):
         used = chance.randrange(10**6)
+        model = MODELS[position % 2]
         cost += used
+        by_model[model] += used
         yield ModelCallRow, plain(
             ModelCallRow, agent_run_id=run, position=position, account_id=ACCOUNT,
             identity=number.to_bytes(8) + position.to_bytes(8), provider="anthropic", response_id="",
-            model=("claude-sonnet-4-5", "claude-haiku-4-5")[position % 2], at_us=at + position * 10**7,
+            model=model, at_us=at + position * 10**7,
             input_tokens=used // 100, cache_read_tokens=used // 10, cache_write_5m_tokens=used // 50,
             cache_write_1h_tokens=0, cache_write_other_tokens=0, output_tokens=used // 200, reasoning_tokens=0,
             web_searches=0, service_tier="standard", speed="standard", subagent=False, cost_nano_usd=used,
@@ -212,7 +216,7 @@ def _run(
     yield AgentRun, plain(
         AgentRun, id=run, account_id=ACCOUNT, repository_id=repository, workflow_job_id=job, record_id="r",
         agent="claude-code", provenance="job", session=str(number), completeness="complete", started_at_us=at,
-        ended_at_us=at + CALLS * 10**7, model_calls=CALLS, models='["claude-sonnet-4-5", "claude-haiku-4-5"]',
+        ended_at_us=at + CALLS * 10**7, model_calls=CALLS, models=json.dumps(by_model),
         input_tokens=cost // 100, cache_read_tokens=cost // 10, cache_write_5m_tokens=cost // 50,
         cache_write_1h_tokens=0, cache_write_other_tokens=0, output_tokens=cost // 200, reasoning_tokens=0,
         evidence="E1" if tied else "",

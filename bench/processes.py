@@ -48,9 +48,14 @@ def held_bytes(command: Sequence[str], environ: Mapping[str, str], output: Path)
     most = 0
     with output.open("wb") as file, subprocess.Popen(command, env=dict(environ), stdout=file) as process:
         while process.poll() is None:
-            most = max(most, sum(map(_held_bytes, _family(process.pid))))
+            most = max(most, family_bytes(process.pid))
             time.sleep(0.001)
     return most
+
+
+def family_bytes(pid: int) -> int:
+    """What a process and all that it has started hold now; what they share counts for each. Linux."""
+    return sum(map(_held_bytes, _family(pid)))
 
 
 def _family(pid: int) -> Iterator[int]:

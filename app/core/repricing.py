@@ -35,6 +35,7 @@ class Change:
     """A call whose cost is another one now."""
 
     position: int
+    model: str
     month: Month
     before: Price
     after: Price
@@ -45,6 +46,7 @@ class Difference:
     """What changes amount to in their agent run."""
 
     by_month: dict[Month, NanoUsd]  # contracted
+    by_model: dict[str, NanoUsd]  # the same
     list_cost: NanoUsd
     unpriced_calls: int
     unlisted_calls: int
@@ -64,7 +66,7 @@ def changes_of(prices: PriceList, config: Config, kept: Sequence[KeptCall]) -> l
     costs = costs_of(prices, config, [each.call for each in kept])
     now = (Price(*price) for price in zip(*costs, strict=True))
     return [
-        Change(each.position, Month.of(each.call.at), each.price, price)
+        Change(each.position, each.call.model, Month.of(each.call.at), each.price, price)
         for each, price in zip(kept, now, strict=True)
         if (price.cost, price.list_cost) != (each.price.cost, each.price.list_cost)
     ]
@@ -73,11 +75,14 @@ def changes_of(prices: PriceList, config: Config, kept: Sequence[KeptCall]) -> l
 def difference(changes: Sequence[Change]) -> Difference:
     """After less before; an unpriced call has no cost, and is counted beside."""
     by_month: dict[Month, NanoUsd] = {}
+    by_model: dict[str, NanoUsd] = {}
     for each in changes:
         by = (each.after.cost or 0) - (each.before.cost or 0)
         by_month[each.month] = NanoUsd(by_month.get(each.month, 0) + by)
+        by_model[each.model] = NanoUsd(by_model.get(each.model, 0) + by)
     return Difference(
         by_month=by_month,
+        by_model=by_model,
         list_cost=NanoUsd(sum((each.after.list_cost or 0) - (each.before.list_cost or 0) for each in changes)),
         unpriced_calls=sum((each.after.cost is None) - (each.before.cost is None) for each in changes),
         unlisted_calls=sum((each.after.list_cost is None) - (each.before.list_cost is None) for each in changes),

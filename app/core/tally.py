@@ -14,7 +14,8 @@ MOST_MODELS = 50
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums over calls. `by_month` is the contracted cost by the month of each call; `models` the most used first.
+    """Sums over calls. `by_month` is the contracted cost by the month of each call, `models` by model, the most used
+    first and not more than MOST_MODELS.
 
     `cost` and `list_cost` are of the calls that have one; `unpriced_calls` and `unlisted_calls` have none.
     """
@@ -27,7 +28,7 @@ class Tally:
     unpriced_models: list[str]
     list_cost: NanoUsd
     unlisted_calls: int
-    models: list[str]
+    models: dict[str, NanoUsd]
 
 
 def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
@@ -47,7 +48,7 @@ def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
         by_month={Month(*month): NanoUsd(cost) for month, cost in by_month.items()},
         unpriced_calls=unpriced.total(),
         unpriced_models=_most(unpriced),
-        models=_most(Counter(call.model for call in calls)),
+        models=_by_model(calls, costs),
         list_cost=cost if same else NanoUsd(sum(each for each in listed if each is not None)),
         unlisted_calls=unpriced.total() if same else sum(each is None for each in listed),
     )
@@ -55,6 +56,13 @@ def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
 
 def _sum(tokens: Sequence[Tokens]) -> Tokens:
     return Tokens(*map(sum, zip(*tokens, strict=True)))
+
+
+def _by_model(calls: Sequence[ModelCall], costs: Sequence[NanoUsd | None]) -> dict[str, NanoUsd]:
+    found: dict[str, int] = {}
+    for call, cost in zip(calls, costs, strict=True):
+        found[call.model] = found.get(call.model, 0) + (cost or 0)
+    return {model: NanoUsd(found[model]) for model in _most(Counter(call.model for call in calls))}
 
 
 def _most(models: Counter[str]) -> list[str]:

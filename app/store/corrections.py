@@ -38,7 +38,7 @@ PRICE_CALL = Raw("""
 PRICE_RUN = Raw("""
     UPDATE agent_run SET cost_nano_usd = :after_cost_nano_usd, list_cost_nano_usd = :after_list_cost_nano_usd,
         unpriced_calls = unpriced_calls + :unpriced_calls, unlisted_calls = unlisted_calls + :unlisted_calls,
-        price_list = :after_price_list
+        price_list = :after_price_list, models = :models
     WHERE account_id = :account_id AND id = :agent_run_id
 """)
 ADD_CORRECTION = insert("correction", list(Correction.model_fields), rest="")
@@ -109,7 +109,10 @@ def correct(
         to = {"cost": each.after.cost, "list_cost": each.after.list_cost, "price_list": each.after.price_list}
         PRICE_CALL.run(session, {**row, **to, "position": each.position})
     mark(session, run.account_id, run.repository_id)
-    PRICE_RUN.run(session, {**row, "unpriced_calls": by.unpriced_calls, "unlisted_calls": by.unlisted_calls})
+    counts = {"unpriced_calls": by.unpriced_calls, "unlisted_calls": by.unlisted_calls}
+    models = json.loads(run.models)
+    models |= {model: models[model] + cost for model, cost in by.by_model.items() if model in models}
+    PRICE_RUN.run(session, {**row, **counts, "models": json.dumps(models)})
 
 
 def enter(session: Session, run: AgentRun, by: Difference, reason: str, now: datetime) -> list[Place]:

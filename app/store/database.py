@@ -18,6 +18,7 @@ from sqlmodel import Session
 BUSY_TIMEOUT_MS = 30_000
 # A batch of records changes more pages than SQLite's 2 MB hold: they would be written twice.
 CACHE_KB = 16_000
+SORTING_KB = 8_000
 MAPPED = 2**31  # bytes; SQLite maps no more
 # A replica that freezes inside a transaction must not keep its locks: the others could not take its lanes over.
 POSTGRESQL_OPTIONS = {"options": "-c idle_in_transaction_session_timeout=30s"}
@@ -37,7 +38,7 @@ class Database:
         if self.sqlite and mapped:
             event.listen(self.engine, "connect", lambda sqlite, _record: sqlite.execute(f"PRAGMA mmap_size={MAPPED}"))
         if self.sqlite and sorts_on_disk:
-            event.listen(self.engine, "connect", lambda sqlite, _record: sqlite.execute("PRAGMA temp_store=FILE"))
+            event.listen(self.engine, "connect", _sort_on_disk)
         self.enqueued = threading.Event()  # set when a commit brought work: a hint for the worker of this process
         self.guard: Callable[[Session], None] | None = None
         self.writer: threading.Lock | nullcontext[None] = threading.Lock() if self.sqlite else nullcontext()
@@ -84,6 +85,11 @@ def _engine(url: str, pool_size: int) -> Engine:
     engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size, pool_use_lifo=True)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _sort_on_disk(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("temp_store=FILE", f"cache_size=-{SORTING_KB}"):  # it sorts in as much as it caches
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

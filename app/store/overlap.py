@@ -4,7 +4,7 @@ All functions work within the caller's transaction, which holds `told_runs.lock_
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -166,6 +166,7 @@ def _kept(row: ModelCallRow) -> KeptCall:
     return KeptCall(row.position, call, price)
 
 
-def models_with(models: str, calls: Iterable[ModelCall]) -> list[str]:
-    """A run's models with those of more calls behind them."""
-    return list(dict.fromkeys([*json.loads(models), *(call.model for call in calls)]))
+def models_with(models: str, more: Mapping[str, NanoUsd]) -> dict[str, NanoUsd]:
+    """What a run's models cost with more calls, whose models stand behind them."""
+    known: dict[str, NanoUsd] = json.loads(models)
+    return known | {model: NanoUsd(known.get(model, 0) + cost) for model, cost in more.items()}

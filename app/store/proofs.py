@@ -31,6 +31,17 @@ def wrong_runs(session: Session, account_id: int) -> list[str]:
     ]
 
 
+def wrong_models(session: Session, account_id: int) -> list[str]:
+    """A sentence for each model of an agent run that is not said to cost what its priced model calls do."""
+    connection = session.connection()
+    statement = text(MODELS.format(models=EACH_MODEL[connection.dialect.name]))
+    rows = connection.execute(statement, {"account_id": account_id, "most": MOST})
+    return [
+        f"agent run {each}: it has {told} nano-USD of {model}, its model calls {called}"
+        for each, model, told, called in rows
+    ]
+
+
 UNBALANCED = text("""
     SELECT transaction_id, SUM(amount_nano_usd) FROM ledger_entry WHERE account_id = :account_id
     GROUP BY transaction_id HAVING SUM(amount_nano_usd) <> 0 ORDER BY transaction_id LIMIT :most
@@ -56,3 +67,18 @@ RUNS = text("""
     ) AS held
     GROUP BY id HAVING SUM(booked) <> SUM(told) OR SUM(told) <> SUM(called) ORDER BY id LIMIT :most
 """)
+EACH_MODEL = {
+    "sqlite": "json_each(agent_run.models) AS each",
+    "postgresql": "jsonb_each_text(CAST(agent_run.models AS jsonb)) AS each",
+}
+# Of models that the agent run names: it names the most used ones alone.
+MODELS = """
+    SELECT id, model, SUM(told), SUM(called) FROM (
+        SELECT agent_run.id, each.key AS model, CAST(each.value AS bigint) AS told, 0 AS called, 1 AS named
+        FROM agent_run, {models} WHERE agent_run.account_id = :account_id
+        UNION ALL
+        SELECT agent_run_id, model, 0, cost_nano_usd, 0 FROM model_call
+        WHERE account_id = :account_id AND cost_nano_usd IS NOT NULL
+    ) AS held
+    GROUP BY id, model HAVING SUM(named) > 0 AND SUM(told) <> SUM(called) ORDER BY id, model LIMIT :most
+"""

@@ -121,7 +121,7 @@ def stand_in_row(job: WorkflowJob, record_id: str, tags: dict[str, Any], price_l
         "model_calls": 0,
         "calls_counted_elsewhere": 0,
         "unpriced_calls": 0,
-        "models": "[]",
+        "models": "{}",
         "input_tokens": 0,
         "cache_read_tokens": 0,
         "cache_write_5m_tokens": 0,

@@ -22,6 +22,7 @@ from app.core.workflow_lines import own_workflow
 from app.store.keys import instant, us
 from app.store.ownership import run_facts
 from app.store.pull_fates import NOWHERE, PullId, RepositoryName, pull_fates, repository_names
+from app.store.raw import Raw
 
 DAY_US = 86_400_000_000
 CLOCK_SKEW_US = 300_000_000  # as in matching: a commit that was made before the run is not the run's
@@ -74,14 +75,15 @@ def read_books(session: Session, asked: SharesOf) -> BooksRead:
     when the periods began: lifetime costs reach back.
     """
     names = repository_names(session, asked.account_id)
-    books, runs = _Books({}, {}, {}), []
+    books = _Books({}, {}, {})
+    runs: list[_Run] = []
     ids = _wanted(session, asked)
     for done in range(0, len(ids), RUNS_AT_ONCE):
         some = _Some(session, asked, ids[done : done + RUNS_AT_ONCE])
         books.amounts |= _amounts(some)
         books.ties |= _ties(some)
         books.grains |= _grains(some)
-        runs += [_Run(*row) for row in some.rows(RUNS)]
+        runs += map(_Run._make, some.rows(RUNS))
     fates, served = pull_fates(session, asked.account_id, names, asked.tracks, _with_pulls(asked, books))
     kept, retried = _kept_jobs(session, asked, runs), _last_attempts(session, asked, runs)
     shares: list[Share] = []
@@ -105,13 +107,13 @@ class _Some:
     """Statements about some agent runs; `{wanted}` in them stands for a statement that gives their ids."""
 
     def __init__(self, session: Session, asked: SharesOf, ids: Sequence[str]) -> None:
-        self.asked = asked
-        self._connection = session.connection()
+        self.asked, self._session = asked, session
         self._bounds = {"account_id": asked.account_id, "ids": json.dumps(ids)}
-        self._wanted = IDS[self._connection.dialect.name]
+        self._wanted = IDS[session.connection().dialect.name]
 
-    def rows(self, template: str, **bounds: int) -> Iterable[Any]:
-        return self._connection.execute(text(template.format(wanted=self._wanted)), self._bounds | bounds)
+    def rows(self, template: str, **bounds: int | str) -> Sequence[tuple[Any, ...]]:
+        """All rows, from the driver itself: there may be 60,000."""
+        return Raw(template.format(wanted=self._wanted)).run(self._session, self._bounds | bounds).fetchall()
 
 
 # As many parameters as there are ids would take longer than the statement.
@@ -201,7 +203,7 @@ def _whole(run: _Run) -> Grain:
 
 def _only_model(models: str) -> str:
     """Of shares by model, those of several models have grains."""
-    found = json.loads(models)
+    found = list(json.loads(models))
     return str(found[0]) if len(found) == 1 else ""
 
 
@@ -262,9 +264,9 @@ def _grains(some: _Some) -> dict[str, list[Grain]]:
     cuts = sorted({at for each in some.asked.periods for at in _ends(each)})
     bounds = {f"cut{n}": us(cut) for n, cut in enumerate(cuts)}
     across = " OR ".join(f"(started_at_us < :{name} AND ended_at_us >= :{name})" for name in bounds)
-    several = " OR models LIKE '%\", \"%'" if by_model else ""
+    several = " OR models LIKE :several" if by_model else ""
     for agent_run_id, model, day, cost, *tokens in some.rows(
-        GRAINS.replace("{chosen}", f"({across}{several})"), **bounds
+        GRAINS.replace("{chosen}", f"({across}{several})"), several='%, "%', **bounds
     ):
         grain = Grain(
             instant(int(day) * DAY_US), model if by_model else "", NanoUsd(int(cost)), Tokens(*map(int, tokens))

@@ -27,8 +27,8 @@ from app.store.keys import instant, us
 from app.store.ownership import owners_of, run_facts
 from app.store.pull_fates import NOWHERE, RepositoryName, repository_names
 
-RUNS_AT_ONCE = 4_000
-REPOSITORIES_AT_ONCE = 20
+RUNS_AT_ONCE = 2_000
+REPOSITORIES_AT_ONCE = 10
 LEAST_RUNS = 30_000  # for processes of their own: fewer take less time than their start
 MOST_PROCESSES = 8
 # Else PostgreSQL plans for who wants the first rows soon, compiles what runs for a moment, and sorts on disk at once.
@@ -57,7 +57,6 @@ class Reader:
         self.covered = covered
         self.names: Mapping[int, RepositoryName] = repository_names(session, account_id)
         self._owners: dict[tuple[object, ...], tuple[Owner, bool]] = {}
-        self._only: dict[str, list[tuple[str, int]]] = {}
 
     def repositories(self) -> list[int]:
         """Those with entries of the month itself."""
@@ -78,7 +77,7 @@ class Reader:
         while rows := streamed.fetchmany(RUNS_AT_ONCE):
             ids = {"ids": json.dumps([row[1] for row in rows])}
             facts = self._facts(ids)
-            models = self._models(facts, ids)
+            models = self._models(facts)
             for repository_id, agent_run_id, entries in rows:
                 if (row := facts.get(agent_run_id)) is not None:
                     gathered.add(repository_id, entries, self._known(owners, row, models.get(agent_run_id)))
@@ -119,12 +118,13 @@ class Reader:
         statement = text(FACTS.format(wanted=TEXTS[self._dialect]))
         return {row[0]: row for row in self._connection.execute(statement, {**self._asked, **ids}).fetchall()}
 
-    def _models(self, facts: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
-        """What the calls of agent runs with several models cost in the month, by model."""
-        if not any('", "' in row[5] for row in facts.values()):
+    def _models(self, facts: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]:
+        """What the calls of agent runs across a month's end cost in the month, by model."""
+        start, end = us(self.covered.month.start), us(self.covered.month.end)
+        across = [row[0] for row in facts.values() if row[4] < start or row[5] >= end]
+        if not across:
             return {}
-        month = self.covered.month
-        values = {**self._asked, **ids, "start_us": us(month.start), "end_us": us(month.end)}
+        values = {**self._asked, "ids": json.dumps(across), "start_us": start, "end_us": end}
         statement = text(BY_MODEL.format(wanted=TEXTS[self._dialect]))
         found: dict[str, list[tuple[str, int]]] = {}
         for agent_run_id, model, cost in self._connection.execute(statement, values).fetchall():
@@ -132,7 +132,7 @@ class Reader:
         return found
 
     def _known(self, owners: Owners, row: Any, models: Sequence[tuple[str, int]] | None) -> RunKnown:
-        _, home_id, agent, team, began_us, names, workflow_ref, properties = row
+        _, home_id, agent, team, began_us, _, by_model, workflow_ref, properties = row
         began = instant(began_us)
         key = home_id, agent, team, workflow_ref, properties, owners.moment(home_id, began)
         found = self._owners.get(key)
@@ -141,9 +141,7 @@ class Reader:
             facts = run_facts(home_id, name, workflow_ref, agent, team, properties, began_us)
             found = self._owners[key] = owners.owner_of(facts), owners.of(began).differs(facts)
         if models is None:
-            models = self._only.get(names)
-            if models is None:
-                models = self._only[names] = _only(names)
+            models = [each for each in sorted(json.loads(by_model).items()) if each[1]]
         return RunKnown(home_id, agent, found[0], models, found[1])
 
 
@@ -241,11 +239,6 @@ def _late(db: Database, account_id: int, covered: Coverage) -> Gathered:
         return gathered
 
 
-def _only(names: str) -> list[tuple[str, int]]:
-    found = json.loads(names)
-    return [(str(found[0]), 1)] if len(found) == 1 else []
-
-
 FIELDS = (
     "id || {0} || transaction_id || {0} || book || {0} || repository_id || {0} || number || {0} || agent_run_id || {0}"
     " || month || {0} || amount_nano_usd || {0} || posted_at_us || {0} || reason"
@@ -286,7 +279,7 @@ LATER = text("""
 """)
 FACTS = """
     SELECT agent_run.id, agent_run.repository_id, agent_run.agent, agent_run.team, agent_run.started_at_us,
-           agent_run.models, job.workflow_ref, job.repository_properties
+           agent_run.ended_at_us, agent_run.models, job.workflow_ref, job.repository_properties
     FROM agent_run JOIN workflow_job AS job ON job.id = agent_run.workflow_job_id
     WHERE agent_run.account_id = :account_id AND agent_run.id IN ({wanted})
 """

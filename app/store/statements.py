@@ -6,6 +6,7 @@ All functions work within the caller's transaction.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -67,19 +68,33 @@ def last_link(session: Session, account_id: int) -> tuple[int, str]:
     return found or (0, "")
 
 
+class Document(NamedTuple):
+    """A statement's document as it is kept, with the hashes of what was written and of what is kept."""
+
+    sha256: str
+    kept: bytes
+    kept_sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Statements with their documents, to be put behind a link of the chain."""
 
     link: int
     previous_sha256: str
-    made: Sequence[tuple[Statement, bytes]]
+    made: Sequence[tuple[Statement, Document]]
 
 
 def prepare(session: Session, account_id: int, statements: Sequence[Statement]) -> Prepared:
     """Write the documents of statements that will be issued: nobody need wait for that."""
     link, previous = last_link(session, account_id)
-    return Prepared(link, previous, linked(statements, previous))
+    made = [(statement, _document(written)) for statement, written in linked(statements, previous)]
+    return Prepared(link, previous, made)
+
+
+def _document(written: bytes) -> Document:
+    kept = compressed(written)
+    return Document(digest(written), kept, digest(kept))
 
 
 def issue(session: Session, statements: Sequence[Statement], source: str, now: datetime) -> list[StatementRow]:
@@ -98,7 +113,6 @@ def issue_prepared(session: Session, prepared: Prepared, source: str, now: datet
         prepared = prepare(session, account_id, [statement for statement, _ in prepared.made])
     rows = []
     for link, (statement, document) in enumerate(prepared.made, prepared.link + 1):
-        kept = compressed(document)
         row = StatementRow(
             account_id=statement.account_id,
             month=int(statement.month),
@@ -110,9 +124,9 @@ def issue_prepared(session: Session, prepared: Prepared, source: str, now: datet
             chargeback=statement.chargeback,
             total_nano_usd=statement.total,
             total_cents=statement.total_cents,
-            document=kept,
-            sha256=digest(document),
-            kept_sha256=digest(kept),
+            document=document.kept,
+            sha256=document.sha256,
+            kept_sha256=document.kept_sha256,
             previous_sha256=statement.previous_sha256,
             issued_at_us=us(statement.issued_at),
             state_at_us=us(now),
@@ -188,6 +202,15 @@ def events_of(session: Session, row: StatementRow) -> list[StatementEvent]:
         StatementEvent.cost_center == row.cost_center,
     )
     return list(session.exec(query.order_by(col(StatementEvent.id))))
+
+
+def all_events(session: Session, account_id: int) -> dict[tuple[int, str], list[StatementEvent]]:
+    """The same of all statements of an account, by month and cost center."""
+    query = select(StatementEvent).where(StatementEvent.account_id == account_id).order_by(col(StatementEvent.id))
+    found: dict[tuple[int, str], list[StatementEvent]] = {}
+    for event in session.exec(query):
+        found.setdefault((event.month, event.cost_center), []).append(event)
+    return found
 
 
 def open_statements(session: Session, account_id: int) -> list[StatementRow]:

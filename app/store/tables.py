@@ -231,7 +231,7 @@ class AgentRun(SQLModel, table=True):
     model_calls: int = integer()  # counted here
     calls_counted_elsewhere: int = integer(default=0)  # sent again by a resumed session or a second sender
     unpriced_calls: int = integer(default=0)
-    models: str = long_text("[]")  # JSON list, most calls first
+    models: str = long_text("{}")  # JSON: what the priced calls of each cost in nano-USD; most calls first, at most 50
     input_tokens: int = integer()
     cache_read_tokens: int = integer()
     cache_write_5m_tokens: int = integer()

@@ -162,7 +162,7 @@ def add_told_run(
         "completeness_reason": "",
         "started_at_us": us(at),
         "ended_at_us": us(at),
-        "models": "[]",
+        "models": "{}",
         "price_list": price_list,
         "body_sha256": "",
         "shape": None,
@@ -175,12 +175,15 @@ def add_told_run(
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """By how much an agent run changes. `reported_cost` None: what the agent itself said is no longer known."""
+    """By how much an agent run changes. `reported_cost` None: what the agent itself said is no longer known.
+
+    `models`: all that it then has, and what their priced calls cost.
+    """
 
     by: Tally
     first_us: int
     last_us: int
-    models: Sequence[str]
+    models: Mapping[str, NanoUsd]
     reported_cost: NanoUsd | None
     elsewhere: int = 0
 
@@ -195,7 +198,7 @@ def grow(session: Session, account_id: int, agent_run_id: str, growth: Growth, s
             **{name: sign * count for name, count in by.tokens._asdict().items()},
             "elsewhere": growth.elsewhere,
             "reported_cost": growth.reported_cost,
-            "models": json.dumps(list(growth.models)),
+            "models": json.dumps(dict(growth.models)),
             "first_us": growth.first_us,
             "last_us": growth.last_us,
             "account_id": account_id,
@@ -255,17 +258,17 @@ def remove_calls(session: Session, run: AgentRun, positions: Sequence[int]) -> N
         execute(session, statement, [run.account_id, run.id, *step])
 
 
-def what_is_left(session: Session, run: AgentRun) -> tuple[list[str], int, int]:
-    """Of the calls that an agent run still has: their models, most calls first, and when the first and last were."""
+def what_is_left(session: Session, run: AgentRun) -> tuple[dict[str, NanoUsd], int, int]:
+    """What the calls that an agent run still has cost by model, most calls first; when the first and last were."""
     at = col(ModelCallRow.at_us)
     query = (
-        select(ModelCallRow.model, func.min(at), func.max(at))
+        select(ModelCallRow.model, func.sum(ModelCallRow.cost_nano_usd), func.min(at), func.max(at))
         .where(ModelCallRow.agent_run_id == run.id)
         .group_by(ModelCallRow.model)
         .order_by(func.count().desc(), ModelCallRow.model)
     )
-    models, first, last = zip(*session.exec(query), strict=True)
-    return list(models), min(first), max(last)
+    models, costs, first, last = zip(*session.exec(query), strict=True)
+    return {model: NanoUsd(int(cost or 0)) for model, cost in zip(models, costs, strict=True)}, min(first), max(last)
 
 
 def pulls_of(session: Session, run: AgentRun) -> list[tuple[int, int]]:

@@ -180,7 +180,7 @@ def _correct(
         return None
     (kept,) = calls_since(session, run.account_id, run.id, EPOCH)
     after = Price(cost, cost, ai_credits.PRICE_LIST)
-    changes = [Change(kept.position, Month.of(kept.call.at), kept.price, after)]
+    changes = [Change(kept.position, kept.call.model, Month.of(kept.call.at), kept.price, after)]
     by = difference(changes)
     correct(session, run, changes, by, ai_credits.PRICE_LIST, GREW, now)
     places = enter(session, run, by, GREW, now)

@@ -201,7 +201,7 @@ def _enter(
     by = tally(calls, costs.of(fresh))
     at = [us(call.at) for call in calls]
     first_known = 0 if run.calls_counted_elsewhere else elsewhere
-    growth = Growth(by, min(at), max(at), models_with(run.models, calls), _reported(told), first_known)
+    growth = Growth(by, min(at), max(at), models_with(run.models, by.models), _reported(told), first_known)
     grow(session, key.account_id, key.agent_run_id, growth)
     session.refresh(run)
     post_usage(session, key, by.by_month, now)

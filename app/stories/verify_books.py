@@ -19,9 +19,9 @@ from app.store.compressed import decompressed
 from app.store.journal_proofs import wrong_journals
 from app.store.keys import us
 from app.store.periods import config_of_period, config_sha256, coverage_of, periods_of
-from app.store.proofs import unbalanced_transactions, wrong_balances, wrong_runs
+from app.store.proofs import unbalanced_transactions, wrong_balances, wrong_models, wrong_runs
 from app.store.stated import BooksBrokenError, Stated, read_stated
-from app.store.statements import events_of, statements_of
+from app.store.statements import all_events, statements_of
 from app.world import World
 
 MOST_TOLD = 100
@@ -41,11 +41,12 @@ def verify(world: World, account_id: int) -> Verified:
     """Hold everything of an account against its proofs. Reads only."""
     with world.db.reading() as session:
         rows, periods = statements_of(session, account_id), periods_of(session, account_id)
-        events = {(row.month, row.cost_center): events_of(session, row) for row in rows}
+        events = all_events(session, account_id)
         entered = {row.month: adjustments_of(session, account_id, Month.from_int(row.month)) for row in periods}
         coverages = {row.month: coverage_of(session, account_id, Month.from_int(row.month)) for row in periods}
         faults = [*unbalanced_transactions(session, account_id), *wrong_runs(session, account_id)]
-        faults += [*wrong_balances(session, account_id), *wrong_journals(session, account_id, rows)]
+        faults += [*wrong_models(session, account_id), *wrong_balances(session, account_id)]
+        faults += [*wrong_journals(session, account_id, rows)]
     faults += [*_chain(rows), *_happened(rows, events), *_periods(periods, rows)]
     for period in periods:
         if period.state != PeriodState.CLOSED.value:
@@ -125,11 +126,12 @@ def _happened(
     rows: Sequence[StatementRow], events: Mapping[tuple[int, str], Sequence[StatementEvent]]
 ) -> Iterator[str]:
     for row in rows:
-        own = [each.event for each in events[row.month, row.cost_center] if each.version == row.version]
+        happened = events.get((row.month, row.cost_center), ())
+        own = [each.event for each in happened if each.version == row.version]
         states = [STATES[each] for each in own if each in STATES]
         if not states or states[-1] != row.state:
-            happened = ", ".join(own) or "nothing"
-            yield f"{_name(row)}: it is {row.state}, but that is not what happened to it ({happened})"
+            told = ", ".join(own) or "nothing"
+            yield f"{_name(row)}: it is {row.state}, but that is not what happened to it ({told})"
 
 
 STATES = {

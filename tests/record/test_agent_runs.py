@@ -172,7 +172,7 @@ def test_hostile_texts_are_kept_as_they_are(server: Server) -> None:
         answer = server.post(closing(run, job={"name": text}, tags={"team": text}))
         assert answer.content["agent_runs"][0]["unpriced_models"] == [text]
     kept = {run.team: run for run in everything(server.world.db, AgentRun)}
-    assert {text: (run.agent, json.loads(run.models)) for text, run in kept.items()} == {
+    assert {text: (run.agent, list(json.loads(run.models))) for text, run in kept.items()} == {
         text: (text[:128], [text]) for text in HOSTILE
     }
 

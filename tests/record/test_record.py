@@ -44,7 +44,7 @@ def test_an_agent_run_is_kept_with_its_sums(server: Server) -> None:
     assert (run.cache_read_tokens, run.cache_write_5m_tokens) == (10, 20)
     assert (run.cache_write_1h_tokens, run.cache_write_other_tokens) == (30, 50)
     assert (run.ended_at_us - run.started_at_us, run.reported_cost_nano_usd) == (120_000_000, 123_456_789)
-    assert json.loads(run.models) == ["claude-sonnet-4-5-20250929", "claude-opus-4-5"]
+    assert list(json.loads(run.models)) == ["claude-sonnet-4-5-20250929", "claude-opus-4-5"]
     assert (run.team, run.purpose, json.loads(run.labels)) == ("payments", "author", {"loop": "nightly"})
     assert run.cost_nano_usd == check_books(server.world.db)
 

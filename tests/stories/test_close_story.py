@@ -254,6 +254,7 @@ ALTERED = (
     ("UPDATE ledger_entry SET amount_nano_usd = amount_nano_usd + 1 WHERE id = 2", "off by 1"),
     ("UPDATE model_call SET cost_nano_usd = cost_nano_usd + 1 WHERE position = 0", "its model calls"),
     ("UPDATE agent_run SET cost_nano_usd = cost_nano_usd - 1", "the agent run"),
+    ("UPDATE agent_run SET models = REPLACE(models, ': ', ': 1')", "nano-USD of claude"),
     ("UPDATE balance SET amount_nano_usd = amount_nano_usd + 1 WHERE book = 'usage'", "balance"),
     ("UPDATE period SET ledger_until = ledger_until - 1", "ledger_until"),
     ("UPDATE period SET config_text = config_text || ' '", "config_sha256"),

@@ -75,7 +75,15 @@ def test_the_cost_of_a_session_goes_to_the_pull_that_its_task_names(stage: Stage
     ask(stage, account_id)
     assert stage.books() == {("usage", 0): -1_234_500_001, ("pull", number): 1_234_500_001}
     reason = "GitHub tells AI credits, not tokens"
-    expected = ("copilot-agent", "vendor", "estimated", reason, 1_234_500_000, '["claude-sonnet-4.6"]', "E3")
+    expected = (
+        "copilot-agent",
+        "vendor",
+        "estimated",
+        reason,
+        1_234_500_000,
+        '{"claude-sonnet-4.6": 1234500000}',
+        "E3",
+    )
     assert runs(stage)[0] == expected
     assert stage.rows("SELECT DISTINCT note FROM tie") == [("GitHub's task names this pull",)]
     calls = stage.rows("SELECT provider, cost_nano_usd, list_cost_nano_usd, price_list FROM model_call ORDER BY 2")

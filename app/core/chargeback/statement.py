@@ -6,7 +6,7 @@ to pay. Money is contracted cost in nano-USD; on paper it is in cents, which add
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -229,15 +229,16 @@ def _month(tree: Mapping[str, int]) -> Month:
     return Month(tree["year"], tree["number"])
 
 
-def linked(statements: Iterable[Statement], previous_sha256: str) -> list[tuple[Statement, bytes]]:
-    """Statements with their documents, each bearing the hash of the one before; the first that of `previous_sha256`."""
-    found = []
+def linked(statements: Iterable[Statement], previous_sha256: str) -> Iterator[tuple[Statement, bytes]]:
+    """Statements with their documents, each bearing the hash of the one before; the first that of `previous_sha256`.
+
+    One after the other: the documents of a large month are more than should be held.
+    """
     for each in statements:
         own = replace(each, previous_sha256=previous_sha256)
         document = canonical(own)
         previous_sha256 = digest(document)
-        found.append((own, document))
-    return found
+        yield own, document
 
 
 NAMES: dict[type, tuple[str, ...]] = {}

@@ -75,7 +75,7 @@ def agent_run(run: AgentRun) -> Json:
     return {
         "id": run.id,
         "agent": run.agent,
-        "models": json.loads(run.models),
+        "models": list(json.loads(run.models)),
         "purpose": run.purpose,
         "team": run.team or None,
         "provenance": run.provenance,

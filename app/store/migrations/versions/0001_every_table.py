@@ -45,9 +45,10 @@ def waiting(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
+# By bytes, as SQLite compares and sorts text: PostgreSQL would ask the system's language for each step of an index.
 KINDS: dict[str, Any] = {
-    "string": sa.String,
-    "text": sa.Text,
+    "string": lambda: sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+    "text": lambda: sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
     "number": sa.BigInteger,
     "flag": sa.Boolean,
     "blob": sa.LargeBinary,
