@@ -9,7 +9,9 @@ from hypothesis import example, given
 
 from app.core.chargeback.statement import Statement, canonical
 from app.core.ledger import Book
+from app.core.money import NanoUsd
 from app.core.report.statement import pictures, svg
+from app.core.report.statement.markdown import issue
 from app.core.report.statement.page import page, running
 from app.core.report.statement.paper import Paper, Standing
 from app.core.report.statement.said import cents_text
@@ -43,6 +45,13 @@ def test_any_page_adds_up(of: Statement) -> None:
     written = Written(page(samples.paper(of)))
     assert set(off_by(written.tables)) <= {0}
     assert written.tables[0][-1][-1] == cents_text(of.total_cents).replace("$", "")
+
+
+def test_what_is_shared_out_is_said_without_a_sign() -> None:
+    of = samples.paper(samples.settled(samples.statement(distributed=NanoUsd(-130_000_000))))
+    sentence = "Of what was spent here, $0.13 is shared out: it stands on the statements of those who pay it."
+    assert sentence in issue(of, "")
+    assert sentence in Written(page(of)).text
 
 
 def test_every_line_of_a_long_statement_is_there() -> None:

@@ -69,7 +69,7 @@ def _below(paper: Paper) -> Iterator[str]:
     if statement.shared:
         yield from ("### Shared costs", shared(paper))
     if statement.distributed:
-        given = said.cents_text(statement.distributed_cents)
+        given = said.cents_text(-statement.distributed_cents)
         yield f"Of what was spent here, {given} is shared out: it stands on the statements of those who pay it."
     if statement.adjustments:
         yield from ("### Adjustments of earlier months", adjustments(paper))
