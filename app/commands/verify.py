@@ -4,6 +4,7 @@ import argparse
 
 from app.commands.asked import for_accounts
 from app.commands.lines import one_line
+from app.core.report.numbers import count
 from app.settings import Settings
 from app.stories.verify_books import verify as hold
 from app.world import World
@@ -19,7 +20,7 @@ def verify(settings: Settings, options: argparse.Namespace) -> int:
             faults += len(found.faults)
             for fault in found.faults:
                 print(f"account {account_id}: {one_line(fault)}")
-            held = f"{found.statements} statements of {found.periods} months"
+            held = f"{count(found.statements, 'statement')} of {count(found.periods, 'month')}"
             if not found.faults:
                 end = f"; the chain ends with {found.last}" if found.last else ""
                 print(f"account {account_id}: {held}, their ledger entries and model calls are as they were{end}")

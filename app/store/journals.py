@@ -92,7 +92,7 @@ def add_journal(session: Session, journal: Journal, actor: str, now: datetime) -
 
 def post_statements(session: Session, rows: Sequence[StatementRow], number: str, actor: str, now: datetime) -> None:
     """Let statements be posted by a journal. Raises WrongStateError for one that is not accepted."""
-    _settle(session, rows, StatementState.POSTED, number, f"by {number}", actor, now)
+    _settle(session, rows, StatementState.POSTED, number, f"journal {number}", actor, now)
 
 
 def free_statements(session: Session, rows: Iterable[StatementRow], reason: str, actor: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from app.core.ledger import Book
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.month_sums import MonthSums
+from app.core.report.numbers import count
 from app.store.configs import config_in_force
 from app.store.owner_findings import findings_of_owners
 from app.store.periods import config_of_period, period_of
@@ -53,11 +54,11 @@ def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterat
             "unpriced-models", f"{sentence} Give their prices in mergemeter.yml and run reprice.", count=calls
         )
     if incomplete := sum(each.incomplete for each in sums.values()):
-        sentence = f"{incomplete} agent runs have no whole record: they cost at least what is stated."
+        sentence = f"{count(incomplete, 'agent run')} without a whole record: the cost is at least what is stated."
         yield Finding("incomplete-records", sentence, count=incomplete)
     loose, runs = _without_pull(stated)
     if loose:
-        sentence = f"{runs} agent runs that no pull is known of are unattributed or abandoned."
+        sentence = f"{count(runs, 'agent run')} without a known pull: unattributed or abandoned."
         yield Finding("unattributed-spend", sentence, amount=NanoUsd(loose), count=runs)
     tags = Counter[bool]()
     for repository_id, each in sums.items():
@@ -65,7 +66,7 @@ def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterat
         for tag, number in each.by_team.items():
             tags[config.names_a_team(tag, name)] += number
     if config.teams and tags[False]:
-        sentence = f"{tags[False]} agent runs name no team that their repository may use."
+        sentence = f"{count(tags[False], 'agent run')} without a team that the repository may use."
         yield Finding("untagged-agent-runs", sentence, count=tags[False])
 
 

@@ -60,8 +60,8 @@ def test_accepted_chargeback_statements_are_posted_and_no_others(world: World) -
     ]
     events = "SELECT event, cost_center, reason, login, source FROM statement_event WHERE event = 'posted' ORDER BY id"
     assert rows(world.db, events) == [
-        ("posted", "api", "by J-2026-10-1", "ada", "command line"),
-        ("posted", "web", "by J-2026-10-1", "ada", "command line"),
+        ("posted", "api", "journal J-2026-10-1", "ada", "command line"),
+        ("posted", "web", "journal J-2026-10-1", "ada", "command line"),
     ]
 
 
