@@ -62,6 +62,17 @@ def test_an_issue_and_a_run_have_pages(gh: Sandbox, app: Caller) -> None:
     assert page(gh, f"/acme/shop/actions/runs/{run['run_id']}").status == 200
 
 
+def test_an_issue_page_shows_who_is_assigned_and_reactions_to_comments(gh: Sandbox, app: Caller) -> None:
+    number = gh.create_issue("acme/shop", "Month")
+    gh.permit("acme/shop", "bob", "read")
+    app("PATCH", f"{SHOP}/issues/{number}", {"assignees": ["bob"]})
+    comment = gh.comment("acme/shop", number, "bob", "Done?")
+    app("POST", f"{SHOP}/issues/comments/{comment}/reactions", {"content": "+1"})
+    text = page(gh, f"/acme/shop/issues/{number}").raw.decode()
+    assert "assigned to <b>bob</b>" in text
+    assert "👍 mergemeter[bot]" in text
+
+
 def test_what_is_not_there_is_404(gh: Sandbox, app: Caller) -> None:
     assert page(gh, "/acme/shop/pull/99").status == 404
 
