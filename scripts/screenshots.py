@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from app.demo.play import SUMMARIES, WIDGETS, Play, play  # noqa: E402 - run as a script, from any folder
+from app.demo.play import play  # noqa: E402 - run as a script, from any folder
+from app.demo.stage import FINANCE, WIDGETS, Play  # noqa: E402
 from scripts.sample_statement import html  # noqa: E402
 from scripts.smaller_png import smaller  # noqa: E402
 
@@ -41,8 +42,8 @@ class Picture:
 
 
 PICTURES = (
-    Picture("comment.png", f"/{WIDGETS}/pull/1", 820, 1670),
-    Picture("summary.png", f"/{SUMMARIES}/issues/1", 1032, 1230),
+    Picture("comment.png", f"/{WIDGETS}/pull/{{limits}}", 820, 1670),
+    Picture("summary.png", f"/{FINANCE}/issues/1", 1032, 1230),
 )
 STATEMENT = Picture("statement.png", "", 900, 1130)
 
@@ -76,7 +77,7 @@ def main() -> None:
 
     def after(stage: Play) -> None:
         for picture in PICTURES:
-            take(picture, f"{stage.gh.url}{picture.path}")
+            take(picture, stage.gh.url + picture.path.format(**stage.pulls))
 
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "statement.html"

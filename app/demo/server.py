@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import URLError
@@ -58,18 +58,28 @@ class Server:
                 self._process.kill()
                 self._process.wait()
 
-    def command(self, *arguments: str) -> None:
-        """Run `python -m app …` beside the server; raises with its output when it fails."""
-        process = self._start(*arguments)
-        if process.wait(START_TIMEOUT_S):
+    def command(self, *arguments: str) -> str:
+        """Run `python -m app …` beside the server; gives what it wrote. Raises with the log when it fails."""
+        with self.log_file.open("ab") as out:
+            done = subprocess.run(  # noqa: S603
+                _argv(arguments),
+                env=self.environ,
+                stdout=subprocess.PIPE,
+                stderr=out,
+                timeout=START_TIMEOUT_S,
+                check=False,
+            )
+            out.write(done.stdout)
+        if done.returncode:
             raise RuntimeError(f"python -m app {' '.join(arguments)} failed:\n{self.log()}")
+        return done.stdout.decode().replace("\r\n", "\n")
 
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self.log_file.open("ab") as out:
-            return subprocess.Popen([sys.executable, "-m", "app", *arguments], env=self.environ, stdout=out, stderr=out)  # noqa: S603
+            return subprocess.Popen(_argv(arguments), env=self.environ, stdout=out, stderr=out)  # noqa: S603
 
     def _ready(self) -> bool:
         try:
@@ -77,6 +87,10 @@ class Server:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False
+
+
+def _argv(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "app", *arguments]
 
 
 def _free_port() -> int:

@@ -81,10 +81,32 @@ FILES = {
     ".github/workflows/nightly.yml": NIGHTLY,
     ".github/workflows/answer.yml": ANSWER,
 }
+OWNERS = OWNER, _ = "grace", "linus"  # of Platform, of Apps
 CONFIG = """\
 # What Mergemeter does in this organisation. Every setting: docs/configuration.md
 comment: on-merge
 annotations: 1
 summary:
   repository: finance
+cost_centers:
+  centers:
+    platform:
+      label: Platform
+      owners: [grace]
+      repositories: [widgets, gateway]
+      chargeback_from: 2026-01
+      account: 6400-10
+    apps:
+      label: Apps
+      owners: [linus]
+      repositories: [gadgets]
+shared_costs:
+  unassigned:
+    method: proportional
+journal:
+  expense_account: 6400
+  clearing_account: 1590
+close:
+  repository: finance
+  accept_after_days: 14
 """
