@@ -174,6 +174,7 @@ def test_more_than_a_page_of_repositories_is_read_and_more_files_than_are_read_a
     found, untold = teams(stage, account_id)
     assert found == dict.fromkeys(names, (TeamHint("acme/ops", MAINTAIN),))
     assert untold == ["CODEOWNERS was read in 100 of the 101 repositories that nobody owns"]
+    assert sum(path.endswith("/contents/.github/CODEOWNERS") for _, path, _ in stage.gh.requests) == MOST_FILES
 
 
 def test_more_than_a_hundred_teams_are_not_asked_and_that_is_said(stage: Stage) -> None:
