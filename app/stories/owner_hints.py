@@ -43,8 +43,8 @@ def with_hints(world: World, account_id: int, owned: Sequence[Owned]) -> tuple[l
     ids = {f"{each.owner}/{each.name}": each.repository_id for each in known}  # the last of a name is the installed one
     files = _code_owners(github, loose[:MOST_FILES])
     teams, untold = _teams(github, installation)
-    if len(loose) > MOST_FILES:
-        untold.insert(0, f"CODEOWNERS was read in {MOST_FILES} of the {len(loose)} repositories that nobody owns")
+    if len(files) < len(loose):
+        untold.insert(0, f"CODEOWNERS was read in {len(files)} of the {len(loose)} repositories that nobody owns")
     return [_hinted(each, files, teams.get(ids.get(each.repository, 0), ())) for each in owned], untold
 
 
@@ -59,7 +59,14 @@ def _is_loose(owned: Owned) -> bool:
 
 
 def _code_owners(github: "GitHubClient", repositories: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    return {each: code_owners(_code_owners_file(github, *each.split("/", 1))) for each in repositories}
+    """What it says in each repository, as far as GitHub's limits let us ask."""
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        for each in repositories:
+            found[each] = code_owners(_code_owners_file(github, *each.split("/", 1)))
+    except Later:
+        pass
+    return found
 
 
 def _code_owners_file(github: "GitHubClient", owner: str, name: str) -> str:

@@ -131,6 +131,13 @@ def test_a_team_that_is_refused_leaves_the_others(stage: Stage, status: int) -> 
     )
 
 
+def test_where_github_limits_requests_the_files_that_were_read_count(stage: Stage) -> None:
+    account_id = install(stage)
+    stage.gh.fail("secondary", path="/contents/")
+    _, untold = teams(stage, account_id)
+    assert untold == ["CODEOWNERS was read in 0 of the 1 repositories that nobody owns"]
+
+
 def test_where_github_limits_requests_what_was_told_before_stays(stage: Stage) -> None:
     account_id = install(stage)
     for name in ("Ops", "Web"):
