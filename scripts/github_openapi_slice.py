@@ -33,6 +33,8 @@ OPERATIONS = (
     "get /meta",
     "get /orgs/{org}/properties/schema/{custom_property_name}",
     "get /orgs/{org}/properties/values",
+    "get /orgs/{org}/teams",
+    "get /orgs/{org}/teams/{team_slug}/repos",
     "get /rate_limit",
     "get /repos/{owner}/{repo}",
     "get /repos/{owner}/{repo}/actions/jobs/{job_id}",

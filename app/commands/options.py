@@ -112,7 +112,7 @@ def _reading(command: Command) -> None:
     explain.add_argument("--all", action="store_true", help="every part, not the dearest ones alone")
     owners = command("owners", doors.owners, "Show whose each repository was in a month, and what nobody owns")
     owners.add_argument("month", help="as 2026-10")
-    owners.add_argument("--hints", action="store_true", help="ask GitHub what CODEOWNERS says of what nobody owns")
+    owners.add_argument("--hints", action="store_true", help="ask GitHub for CODEOWNERS and teams of what nobody owns")
     export = command("export", doors.export, "Write a month as FOCUS files (docs/focus.md)")
     _exporting(export)
     for each in (report, explain, owners, export):

@@ -8,7 +8,8 @@ from app.core.report.escape import plain
 from app.core.report.owners_table import owners_lines
 from app.settings import Settings
 from app.store.accounts import installation_of
-from app.stories.owners import owned_in, with_hints
+from app.stories.owner_hints import with_hints
+from app.stories.owners import owned_in
 from app.world import World
 
 
@@ -23,10 +24,13 @@ def owners(settings: Settings, options: argparse.Namespace) -> int:
             with world.db.reading() as session:
                 installation = installation_of(session, account_id)
             owned, findings = owned_in(world, account_id, month)
+            untold: list[str] = []
             if options.hints:
-                owned = with_hints(world, account_id, owned)
+                owned, untold = with_hints(world, account_id, owned)
             login = plain(installation.account_login) if installation else str(account_id)
             print("\n".join(owners_lines(f"{login}, {month}", owned)))
+            for sentence in untold:
+                print(f"Hints: {plain(sentence, 300)}.")
             for each in findings:
                 print(f"{each.code}: {plain(each.sentence, 300)}")
         return 0

@@ -1,23 +1,20 @@
 """`python -m app rollups`: the sums that a month's metrics are read from, made anew or held against the books."""
 
 import argparse
-import gc
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
-from multiprocessing import get_context
+from functools import partial
 
 from app.commands.asked import for_accounts
 from app.settings import Settings
 from app.store.database import Database
+from app.store.processors import on_all_processors
 from app.store.rolled_up import compute_and_keep, differences
 from app.store.rollups import first_in_account_us, repositories_with_work
 from app.world import World
 
 AT_ONCE = 10  # repositories
-MOST_PROCESSES = 8
 
 
 def rebuild(settings: Settings, options: argparse.Namespace) -> int:
@@ -61,13 +58,10 @@ def rebuilt(db: Database, account_id: int, now: datetime) -> tuple[int, int]:
         wanted = repositories_with_work(session, account_id)
         first_us = first_in_account_us(session, account_id)
     parts = list(_parts(wanted))
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts))
-    if processes <= 1:
-        return len(wanted), sum(compute_and_keep(db, account_id, part, now, first_us) for part in parts)
-    # New processes, not forked ones: a fork would share the connections of this one.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        jobs = [pool.submit(_rebuild, db.url, account_id, part, now, first_us) for part in parts]
-        return len(wanted), sum(job.result() for job in jobs)
+    work = partial(_rebuild, account_id=account_id, now=now, first_us=first_us)
+    if len(parts) <= 1:
+        return len(wanted), sum(map(partial(work, db), parts))
+    return len(wanted), sum(on_all_processors(db.url, work, parts, mapped=True))
 
 
 def _parts(repository_ids: list[int]) -> Iterator[list[int]]:
@@ -75,11 +69,5 @@ def _parts(repository_ids: list[int]) -> Iterator[list[int]]:
         yield repository_ids[done : done + AT_ONCE]
 
 
-def _rebuild(url: str, account_id: int, repository_ids: list[int], now: datetime, first_us: int | None) -> int:
-    gc.disable()  # it would look at a hundred thousand shares again and again, of which none is garbage yet
-    db = Database(url, pool_size=1, mapped=True)
-    try:
-        return compute_and_keep(db, account_id, repository_ids, now, first_us)
-    finally:
-        db.close()
-        gc.collect()
+def _rebuild(db: Database, repository_ids: list[int], account_id: int, now: datetime, first_us: int | None) -> int:
+    return compute_and_keep(db, account_id, repository_ids, now, first_us)

@@ -178,6 +178,14 @@ class JobEnd:
     ended_at: datetime | None
 
 
+class TeamRole(StrEnum):
+    """What a team may do with a repository, from writing on. A custom role is the one that it is based on."""
+
+    ADMIN = "admin"
+    MAINTAIN = "maintain"
+    WRITE = "write"
+
+
 @dataclass(frozen=True, slots=True)
 class FileFact:
     """A file in a folder of a repository, by its name there."""

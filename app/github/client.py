@@ -5,6 +5,7 @@ Every method may raise Later, Refused and GitHubFailed.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 from app.core.facts import (
@@ -15,6 +16,7 @@ from app.core.facts import (
     ListedPull,
     PullFact,
     RepositoryFact,
+    TeamRole,
     WorkflowRunFact,
 )
 from app.core.month import Month
@@ -62,6 +64,22 @@ class GitHubClient:
         path = f"/orgs/{quote(organisation, safe='')}/properties/schema/{quote(name, safe='')}"
         body = self._connection.find(path)
         return None if body is None else body.get("values_editable_by") or "org_actors"
+
+    def read_teams(self, organisation: str, most: int) -> tuple[list[str], bool]:
+        """The slugs of an organisation's first teams, and whether there are more."""
+        teams, more = self._first(f"/orgs/{quote(organisation, safe='')}/teams", most)
+        return [body["slug"] for body in teams], more
+
+    def read_team_roles(self, organisation: str, team: str, most: int) -> tuple[dict[int, TeamRole], bool]:
+        """What a team may do with its first repositories, by id, and whether it has more; no role below write."""
+        path = f"/orgs/{quote(organisation, safe='')}/teams/{quote(team, safe='')}/repos"
+        repositories, more = self._first(path, most)
+        return {body["id"]: role for body in repositories if (role := read.team_role(body)) is not None}, more
+
+    def _first(self, path: str, most: int) -> tuple[list[dict[str, Any]], bool]:
+        """The first items of a list, and whether there are more."""
+        found = list(self._connection.pages(path, most=most + 1))
+        return found[:most], len(found) > most
 
     def read_pull(self, owner: str, name: str, number: int) -> PullFact | None:
         """The pull as it stands now; merged when it has a merge time, whatever else it claims."""

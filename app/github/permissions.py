@@ -12,6 +12,8 @@ WANTED: Mapping[str, tuple[str, str]] = {
     "contents": ("read", "to read mergemeter.yml, and the workflow line that an annotation is for"),
     "organization_custom_properties": ("read", "to know which cost center each repository had, and since when"),
 }
+# Neither the manifest nor `doctor` asks for these; where they are granted all the same, they are used.
+ALSO_USED: Mapping[str, str] = {"members": "read"}  # to name the teams that may run what nobody owns
 # Without these everything else works; a person's own account cannot grant those of organisations.
 OPTIONAL = frozenset({"organization_custom_properties"})
 OPTIONAL_EVENTS = frozenset({"custom_property_values"})
@@ -31,8 +33,7 @@ def missing(granted: Mapping[str, str], optional: bool = False) -> list[str]:
 
 def needless(granted: Mapping[str, str]) -> list[str]:
     """Names of granted permissions that nothing here uses, or uses at a lower level."""
+    used = {**ALSO_USED, **{name: level for name, (level, _) in WANTED.items()}}
     return [
-        f"{name}: {level}"
-        for name, level in granted.items()
-        if _RANK.get(level, 0) > _RANK.get(WANTED.get(name, ("", ""))[0], 0)
+        f"{name}: {level}" for name, level in granted.items() if _RANK.get(level, 0) > _RANK.get(used.get(name, ""), 0)
     ]

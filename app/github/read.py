@@ -19,12 +19,14 @@ from app.core.facts import (
     PullState,
     RepositoryFact,
     RepositoryId,
+    TeamRole,
     WorkflowRunFact,
 )
 from app.core.reverts import reverted_shas
 
 NOBODY = 0  # the author of a pull whose account is gone
 EPOCH = datetime.fromtimestamp(0, UTC)
+TEAM_ROLES = {"admin": TeamRole.ADMIN, "maintain": TeamRole.MAINTAIN, "push": TeamRole.WRITE}  # the strongest first
 LONGEST_VALUE = 1_024  # of a custom property, as in signed tokens
 
 
@@ -74,6 +76,12 @@ def property_value(body: dict[str, Any], name: str) -> str:
                 value = value[0] if len(value) == 1 else ""
             return str(value or "").encode(errors="ignore").decode().replace("\x00", "").strip()[:LONGEST_VALUE]
     return ""
+
+
+def team_role(body: dict[str, Any]) -> TeamRole | None:
+    """A team's role in an item of its list of repositories; None: it may not write."""
+    rights = body.get("permissions") or {}
+    return next((role for right, role in TEAM_ROLES.items() if rights.get(right)), None)
 
 
 def pull(body: dict[str, Any]) -> PullFact:

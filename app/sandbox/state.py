@@ -29,6 +29,7 @@ FIRST_IDS = {
     "label": 9_300_000_000,
     "delivery": 180_000_000_000,
     "hook": 571_000_000,
+    "team": 13_000_000,
 }
 
 
@@ -42,6 +43,17 @@ class Account:
     login: str
     kind: str  # "Organization", "User", "Bot"
     properties: dict[str, str] = field(default_factory=dict)  # custom ones of its repositories: who may edit values
+    teams: dict[str, "Team"] = field(default_factory=dict)  # by slug
+
+
+@dataclass(eq=False)
+class Team:
+    """Of an organisation."""
+
+    team_id: int
+    name: str
+    slug: str
+    roles: dict[int, str]  # by repository id: "read", "triage", "write", "maintain", "admin"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,13 +5,10 @@ text of an agent run's entries is put together by the database. What the entries
 runs that are tied to pulls elsewhere have entries in both.
 """
 
-import gc
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -25,12 +22,12 @@ from app.store.configs import config_in_force
 from app.store.database import Database
 from app.store.keys import instant, us
 from app.store.ownership import owners_of, run_facts
+from app.store.processors import on_all_processors
 from app.store.pull_fates import NOWHERE, RepositoryName, repository_names
 
 RUNS_AT_ONCE = 2_000
 REPOSITORIES_AT_ONCE = 10
 LEAST_RUNS = 30_000  # for processes of their own: fewer take less time than their start
-MOST_PROCESSES = 8
 # Else PostgreSQL plans for who wants the first rows soon, compiles what runs for a moment, and sorts on disk at once.
 SETTINGS = {"postgresql": ("cursor_tuple_fraction = 1", "jit = off", "work_mem = '64MB'")}
 
@@ -197,32 +194,14 @@ def _each(
     names: Mapping[int, str],
     runs: int,
 ) -> Iterable[States]:
+    work = partial(_part, account_id=account_id, covered=covered, names=names)
     if runs < LEAST_RUNS:
-        for part in parts:
-            yield _part(db, account_id, covered, part, names)
-        return
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(parts)) or 1
-    # New processes, not forked ones: a fork would share the connections of this one.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_there, (db.url,)) as pool:
-        jobs = [pool.submit(_part_there, account_id, covered, part, names) for part in parts]
-        for job in jobs:
-            yield job.result()
-
-
-THERE: dict[str, Database] = {}  # in a process of ours: its database, whose connection all its parts share
-
-
-def _begin_there(url: str) -> None:
-    gc.disable()  # nothing here is garbage before a part is done
-    THERE["db"] = Database(url, pool_size=1, sorts_on_disk=True)
-
-
-def _part_there(account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]) -> States:
-    return _part(THERE["db"], account_id, covered, repositories, names)
+        return map(partial(work, db), parts)
+    return on_all_processors(db.url, work, parts, sorts_on_disk=True)
 
 
 def _part(
-    db: Database, account_id: int, covered: Coverage, repositories: Sequence[int], names: Mapping[int, str]
+    db: Database, repositories: Sequence[int], account_id: int, covered: Coverage, names: Mapping[int, str]
 ) -> States:
     with db.reading() as session:
         gathered = Gathered()

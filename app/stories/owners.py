@@ -1,28 +1,18 @@
-"""Whose each repository is in a month, what it was charged, and a hint for what nobody owns."""
+"""Whose each repository is in a month, and what it was charged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from app.core.chargeback.findings import Finding
 from app.core.chargeback.owned import Held, held_in
 from app.core.chargeback.ownership import Basis
-from app.core.chargeback.terms import UNASSIGNED
-from app.core.codeowners import PLACES, code_owners
 from app.core.money import ZERO, NanoUsd
 from app.core.month import Month
-from app.core.outcomes import Refused
 from app.core.report.owners_table import Owned
 from app.store.accounts import repositories_of
 from app.store.configs import config_in_force
 from app.store.owner_findings import findings_of_owners, spent_by_owner
 from app.store.ownership import owners_of
 from app.world import World
-
-if TYPE_CHECKING:
-    from app.github.client import GitHubClient
-
-MOST_HINTS = 100  # each is one to three requests
 
 Key = tuple[str, str, Basis]  # repository, cost center, what told it
 
@@ -68,30 +58,3 @@ def _ordered(owned: Sequence[Owned]) -> list[Owned]:
 def _began(owned: Owned) -> tuple[bool, str]:
     first = owned.held[0].start if owned.held else None
     return not owned.held, f"{first:%Y-%m-%dT%H:%M:%S.%f}" if first else ""
-
-
-def with_hints(world: World, account_id: int, owned: Sequence[Owned]) -> list[Owned]:
-    """The same with what CODEOWNERS says of the first repositories that nobody owns, asked from GitHub."""
-    loose = dict.fromkeys(each.repository for each in owned if each.cost_center == UNASSIGNED and each.repository)
-    hints = _hints(world, account_id, list(loose)[:MOST_HINTS])
-    return [
-        replace(each, code_owners=hints.get(each.repository, ())) if each.cost_center == UNASSIGNED else each
-        for each in owned
-    ]
-
-
-def _hints(world: World, account_id: int, repositories: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    github = world.client(account_id)
-    if github is None:
-        return {}
-    texts = {each: _code_owners_file(github, *each.split("/", 1)) for each in repositories}
-    return {each: code_owners(text) for each, text in texts.items()}
-
-
-def _code_owners_file(github: "GitHubClient", owner: str, name: str) -> str:
-    """The file that GitHub takes; "" without one, and where GitHub does not show it."""
-    try:
-        found = (github.read_file(owner, name, place, "") for place in PLACES)
-        return next((text for text in found if text is not None), "")
-    except Refused:
-        return ""

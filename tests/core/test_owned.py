@@ -1,6 +1,7 @@
-"""Whose a repository was over a month, and what CODEOWNERS hints at."""
+"""Whose a repository was over a month, and what CODEOWNERS and teams hint at."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from app.core.chargeback.owned import held_in
 from app.core.chargeback.ownership import Basis, Owner, PropertyValues
 from app.core.codeowners import code_owners
+from app.core.facts import TeamRole
 from app.core.money import NanoUsd
 from app.core.month import Month
 from app.core.report.owners_table import Owned, owners_lines
+from app.core.team_hints import TeamHint, leading
 from tests.core.test_ownership import histories, ownership, run, since
 
 OCTOBER = Month(2026, 10)
@@ -96,3 +99,41 @@ def test_the_table_shows_both_parts_of_a_repository_that_moved_and_what_nobody_o
     assert "shared:bots  by agent run" in lines[5]
     assert lines[6].endswith("2  CODEOWNERS says @acme/core")
     assert "Unassigned: $1.00 of $14.01." in lines
+
+
+ADMIN, MAINTAIN, WRITE = (partial(TeamHint, role=role) for role in TeamRole)
+
+
+@pytest.mark.parametrize(
+    ("teams", "expected"),
+    [
+        ([], ()),
+        ([WRITE("a/w"), MAINTAIN("a/m"), ADMIN("a/z"), ADMIN("a/b")], (ADMIN("a/b"), ADMIN("a/z"), MAINTAIN("a/m"))),
+        ([WRITE("a/w"), MAINTAIN("a/m")], (MAINTAIN("a/m"),)),
+        ([WRITE("a/w"), WRITE("a/b")], (WRITE("a/b"), WRITE("a/w"))),
+    ],
+)
+def test_teams_that_may_run_a_repository_come_before_those_that_may_write(
+    teams: list[TeamHint], expected: tuple[TeamHint, ...]
+) -> None:
+    assert leading(teams) == expected
+
+
+@pytest.mark.parametrize(
+    ("code_owners", "teams", "hint"),
+    [
+        ((), (), "1"),
+        (("@acme/core",), (ADMIN("acme/core"),), "1  CODEOWNERS says @acme/core; teams: @acme/core (admin)"),
+        ((), (ADMIN("acme/a"), MAINTAIN("acme/b")), "1  teams: @acme/a (admin), @acme/b (maintain)"),
+        ((), tuple(WRITE(f"acme/{n}") for n in "abcde"),
+         "1  teams: @acme/a (write), @acme/b (write), @acme/c (write) and 2 more"),
+        ((), (ADMIN("acme/\x1b[31ma\nb\u202e" + "x" * 90),), f"1  teams: @acme/[31ma b{'x' * 67}… (admin)"),
+    ],
+)  # fmt: skip
+def test_hints_stand_beside_each_other_and_show_what_is_visible(
+    code_owners: tuple[str, ...], teams: tuple[TeamHint, ...], hint: str
+) -> None:
+    owned = Owned("acme/a", "unassigned", Basis.NOTHING, (), (), NanoUsd(0), 1, code_owners, teams)
+    line = owners_lines("acme", [owned])[3]
+    assert line.isprintable()
+    assert line.endswith("  " + hint)

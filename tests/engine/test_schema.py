@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -70,3 +71,27 @@ def test_token_counts_cannot_be_negative(database: Database) -> None:
     for name in (name for name in row if name.endswith("_tokens")):
         with pytest.raises(IntegrityError), database.transaction() as session:
             session.connection().execute(text(f"UPDATE model_call SET {name} = -1"))
+
+
+def test_both_databases_sort_and_compare_text_by_its_bytes(database: Database) -> None:
+    names = ["é", "b", "B", "a b", "a-b", "ab", "A", "_", "1", "~"]
+    columns = tables.Repository.metadata.tables["repository"].columns
+    row = {column.name: 0 if "INT" in str(column.type) else "x" for column in columns} | {"archived": False}
+    with database.transaction() as session:
+        rows = [row | {"repository_id": number, "name": name, "has_issues": True} for number, name in enumerate(names)]
+        session.connection().execute(insert(tables.Repository), rows)
+        found = session.connection().execute(text("SELECT name FROM repository ORDER BY name")).scalars().all()
+        between = session.connection().execute(text("SELECT COUNT(*) FROM repository WHERE name > 'Z'")).scalar()
+    assert (found, between) == (sorted(names, key=str.encode), 7)
+
+
+def test_every_text_column_of_postgresql_is_compared_by_bytes(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        found = connection.execute(COLLATIONS).fetchall()
+    assert {collation for _, _, collation in found} == {"C"}, [each for each in found if each[2] != "C"]
+
+
+COLLATIONS = """
+    SELECT table_name, column_name, collation_name FROM information_schema.columns
+    WHERE table_schema = 'public' AND data_type IN ('text', 'character varying') AND table_name <> 'alembic_version'
+"""

@@ -205,16 +205,27 @@ def test_an_app_that_asks_for_too_much_or_hears_too_little_is_told(server: Answe
         made = Server(gh, server, sqlite_url)
         with gh.hub.lock:
             app = gh.hub.apps[made.app["app_id"]]
-            app.permissions = {**app.permissions, "members": "read", "issues": "read"}
+            app.permissions = {**app.permissions, "administration": "read", "issues": "read"}
             app.events = ["pull_request", "repository"]
         told = [text for _, subject, text in made.problems() if subject == "App"]
         assert [text.partition(" (")[0] for text in told] == [
             "does not ask for issues: write",
-            "asks for more than is used: members: read",
+            "asks for more than is used: administration: read",
             "is not subscribed to check_run",
             "is not subscribed to custom_property_values",
             "is not subscribed to issue_comment",
         ]
+
+
+def test_reading_members_is_neither_asked_for_nor_needless(installed: Server) -> None:
+    assert "members" not in installed.gh.hub.apps[installed.app["app_id"]].permissions
+    assert installed.problems() == [PLAIN]
+    with installed.gh.hub.lock:
+        installed.gh.hub.apps[installed.app["app_id"]].permissions["members"] = "read"
+    assert installed.problems() == [PLAIN]  # the account has not accepted it
+    installed.gh.grant(next(iter(installed.gh.hub.installations)), {**GRANTED, "members": "read"})
+    assert installed.gh.drain()
+    assert installed.problems() == [PLAIN]
 
 
 def test_an_app_that_is_installed_nowhere_is_told(server: Answering, sqlite_url: str) -> None:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.facts import FileFact, PullState
+from app.core.facts import FileFact, PullState, TeamRole
 from app.core.month import Month
 from app.core.outcomes import Later, Refused
 from app.github import read
@@ -279,3 +279,38 @@ def test_a_property_s_value_is_one_short_text(value: object, expected: str) -> N
     told = [{"property_name": "other", "value": "b"}, {"property_name": "Cost", "value": value}]
     assert read.property_value({"properties": told}, "cost") == expected
     assert read.property_value({}, "cost") == ""
+
+
+def test_teams_are_read_over_pages_up_to_a_limit_and_whether_there_are_more(shop: Shop) -> None:
+    shop.gh.grant(shop.installation_id, {"members": "read"})
+    slugs = [shop.gh.create_team("acme", f"t{number}") for number in range(102)]
+    assert shop.client.read_teams("acme", 102) == (slugs, False)
+    assert shop.client.read_teams("acme", 101) == (slugs[:101], True)
+
+
+def test_what_a_team_may_do_is_read_by_repository(shop: Shop) -> None:
+    shop.gh.grant(shop.installation_id, {"members": "read"})
+    ids = {role: shop.gh.create_repository(f"acme/{role}") for role in ("read", "write", "admin")}
+    shop.gh.create_team("acme", "Ops", {f"acme/{role}": role for role in ids})
+    roles = {ids["write"]: TeamRole.WRITE, ids["admin"]: TeamRole.ADMIN}
+    assert shop.client.read_team_roles("acme", "ops", 3) == (roles, False)
+    assert shop.client.read_team_roles("acme", "ops", 2) == ({ids["write"]: TeamRole.WRITE}, True)
+    with pytest.raises(Refused):
+        shop.client.read_team_roles("acme", "none", 3)
+
+
+@pytest.mark.parametrize(
+    ("rights", "role"),
+    [
+        ({"admin": True, "maintain": True, "push": True}, TeamRole.ADMIN),
+        ({"maintain": True, "push": True}, TeamRole.MAINTAIN),
+        ({"admin": False, "push": True, "pull": True}, TeamRole.WRITE),
+        ({"triage": True, "pull": True}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_team_s_role_is_the_strongest_of_its_rights_whatever_its_name(
+    rights: dict[str, bool] | None, role: TeamRole | None
+) -> None:
+    assert read.team_role({"role_name": "release-manager", "permissions": rights}) == role

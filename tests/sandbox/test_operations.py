@@ -298,3 +298,51 @@ def test_properties_are_for_the_own_organisation_and_with_the_permission(gh: San
     gh.grant(app.installation_id, {"metadata": "read"})
     assert app("GET", "/orgs/acme/properties/values").status == 403
     assert app("GET", "/orgs/acme/properties/schema/cost-center").status == 403
+
+
+def test_an_organisation_s_teams_are_told_page_by_page(gh: Sandbox, app: Caller) -> None:
+    gh.grant(app.installation_id, {"members": "read"})
+    for name in ("Ops", "Web Core"):
+        gh.create_team("acme", name)
+    first = app("GET", "/orgs/acme/teams?per_page=1")
+    assert 'rel="next"' in first.headers["link"]
+    told = [*first.json, *app("GET", "/orgs/acme/teams?per_page=1&page=2").json]
+    assert [(one["name"], one["slug"]) for one in told] == [("Ops", "ops"), ("Web Core", "web-core")]
+
+
+def test_a_team_s_repositories_are_told_with_its_role(gh: Sandbox, app: Caller) -> None:
+    gh.grant(app.installation_id, {"members": "read"})
+    roles = ("read", "triage", "write", "maintain", "admin")
+    for role in roles:
+        gh.create_repository(f"acme/{role}")
+    gh.create_team("acme", "Ops", {f"acme/{role}": role for role in roles})
+    told = app("GET", "/orgs/acme/teams/ops/repos").json
+    assert [(one["full_name"], one["role_name"]) for one in told] == [(f"acme/{role}", role) for role in roles]
+    assert [sum(one["permissions"].values()) for one in told] == [1, 2, 3, 4, 5]
+    assert told[2]["permissions"] == {"pull": True, "triage": True, "push": True, "maintain": False, "admin": False}
+    assert len(app("GET", "/orgs/acme/teams/ops/repos?per_page=2&page=3").json) == 1
+
+
+def test_a_team_tells_of_repositories_that_the_caller_sees_alone(gh: Sandbox, app: Caller) -> None:
+    gh.grant(app.installation_id, {"members": "read"})
+    names = ("acme/shop", "acme/hidden", "acme/open", "acme/gone", "acme/moved")
+    for name in names[1:]:
+        gh.create_repository(name, visibility="public" if name == "acme/open" else "private")
+    gh.create_team("acme", "Ops", dict.fromkeys(names, "admin"))
+    gh.select_repositories(app.installation_id, remove=["acme/hidden"])
+    gh.delete_repository("acme/gone")
+    gh.transfer_repository("acme/moved", "globex")
+    told = app("GET", "/orgs/acme/teams/ops/repos").json
+    assert [one["full_name"] for one in told] == ["acme/shop", "acme/open"]
+
+
+def test_teams_are_for_the_own_organisation_and_with_the_permission(gh: Sandbox, app: Caller) -> None:
+    gh.create_account("globex")
+    gh.create_team("globex", "Theirs")
+    gh.create_team("acme", "Ops")
+    for path in ("/orgs/acme/teams", "/orgs/acme/teams/ops/repos"):
+        assert app("GET", path).status == 403
+    gh.grant(app.installation_id, {"members": "read"})
+    for path in ("/orgs/globex/teams", "/orgs/globex/teams/theirs/repos", "/orgs/acme/teams/none/repos"):
+        assert app("GET", path).status == 404
+    assert app("GET", "/orgs/acme/teams/ops/repos").json == []

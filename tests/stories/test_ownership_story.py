@@ -19,7 +19,7 @@ from app.store.periods import begin_closing
 from app.store.rollups import mark
 from app.stories.attribute import decide_here
 from app.stories.measure import metrics_by
-from app.stories.owners import owned_in, with_hints
+from app.stories.owners import owned_in
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
 from tests.stories.test_roll_up_story import agree, stale, work
 
@@ -238,11 +238,9 @@ def test_the_table_of_owners_has_every_repository_and_all_charges(stage: Stage) 
     stage.tick()
     stage.agent(OTHER, event="schedule", calls=3, session="after")
     stage.agent("acme/nobodys", event="schedule")
-    stage.gh.push("acme/nobodys", "main", {".github/CODEOWNERS": "* @acme/payments\n"})
     stage.settle()
     owned, findings = owned_in(stage.world, account_id, OCTOBER)
     assert [each.code for each in findings] == ["no-owner", "no-budget-owner"]
-    owned = with_hints(stage.world, account_id, owned)
     assert [
         (each.repository, each.cost_center, each.basis, [(held.start, held.end) for held in each.held], each.amount)
         for each in owned
@@ -253,15 +251,3 @@ def test_the_table_of_owners_has_every_repository_and_all_charges(stage: Stage) 
         (REPOSITORY, "payments", Basis.REPOSITORY, [(None, None)], 0),
     ]
     assert [each.owners for each in owned] == [("alice",), (), (), ("alice",)]
-    assert [each.code_owners for each in owned] == [(), (), ("@acme/payments",), ()]
-
-
-def test_without_an_installation_or_a_file_there_is_no_hint(stage: Stage) -> None:
-    account_id = stage.install("acme/nobodys")
-    stage.agent("acme/nobodys", event="schedule")
-    stage.settle()
-    owned, _ = owned_in(stage.world, account_id, OCTOBER)
-    assert with_hints(stage.world, account_id, owned) == owned
-    stage.gh.uninstall(next(iter(stage.gh.hub.installations)))
-    stage.settle()
-    assert with_hints(stage.world, account_id, owned) == owned

@@ -10,8 +10,10 @@ from app.core.chargeback.terms import UNASSIGNED
 from app.core.money import NanoUsd
 from app.core.report.escape import plain
 from app.core.report.figures_table import amount_text, columns
+from app.core.team_hints import TeamHint
 
 HEAD = ("repository", "cost center", "when", "told by", "owners", "charges", "runs", "hint")
+MOST_TEAMS = 3
 LEGEND = (
     "when: UTC. told by: what decided, the most trusted first: pool, signed property, property value, workflow, team",
     "tag, repository, nothing. by agent run: what only some agent runs say of themselves. Hints assign nothing.",
@@ -30,6 +32,7 @@ class Owned:
     amount: NanoUsd
     agent_runs: int
     code_owners: tuple[str, ...] = ()
+    teams: tuple[TeamHint, ...] = ()
 
 
 def owners_lines(title: str, owned: Sequence[Owned]) -> list[str]:
@@ -53,8 +56,17 @@ def _row(owned: Owned) -> list[str]:
         " ".join(f"@{each}" for each in owned.owners) or "–",
         amount_text(owned.amount),
         f"{owned.agent_runs:,}",
-        f"CODEOWNERS says {' '.join(owned.code_owners)}" if owned.code_owners else "",
+        "; ".join(_hints(owned)),
     ]
+
+
+def _hints(owned: Owned) -> list[str]:
+    told = [f"CODEOWNERS says {' '.join(owned.code_owners)}"] if owned.code_owners else []
+    if owned.teams:
+        named = ", ".join(f"@{plain(each.team)} ({each.role})" for each in owned.teams[:MOST_TEAMS])
+        rest = len(owned.teams) - MOST_TEAMS
+        told.append(f"teams: {named}" + (f" and {rest} more" if rest > 0 else ""))
+    return told
 
 
 def _when(held: Held) -> str:

@@ -16,7 +16,7 @@ from app.sandbox.faults import Faults
 from app.sandbox.limits import Limits
 from app.sandbox.refusals import Refusal
 from app.sandbox.rest.fields import Check
-from app.sandbox.state import App, Hub, InstallationToken, Pull, Repository, UserToken
+from app.sandbox.state import Account, App, Hub, InstallationToken, Pull, Repository, UserToken
 
 LEVELS = {"read": 1, "write": 2, "admin": 3}
 JWT_MAX_S = 600
@@ -57,6 +57,20 @@ class Call:
         if self.repository_or_none is None:
             raise refusals.not_found()
         return self.repository_or_none
+
+    @property
+    def organisation(self) -> Account:
+        """The organisation in the path, for its own installation's token alone."""
+        account = self.hub.accounts.get(self.arguments["org"].lower())
+        ours = isinstance(self.token, InstallationToken) and self.token.installation.account is account
+        if account is None or account.kind != "Organization" or not ours:
+            raise refusals.not_found()
+        return account
+
+    def sees(self, repository: Repository) -> bool:
+        """Whether a list shows it to the caller: what is public, and what an installation's token reaches."""
+        reached = isinstance(self.token, InstallationToken) and _reaches(self.token, repository)
+        return reached or not repository.private
 
     def number(self, name: str) -> int:
         """A number from the path. 404 when it is none."""

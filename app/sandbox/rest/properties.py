@@ -4,33 +4,25 @@ from typing import Any
 
 from app.sandbox import refusals
 from app.sandbox.rest.door import Answer, Call, Operation
-from app.sandbox.state import Account, InstallationToken, Repository
+from app.sandbox.state import Account, Repository
 
 READ = ("organization_custom_properties:read",)
 
 
 def get_values(call: Call) -> Answer:
     """Every repository of the organisation, whether the App is installed on it or not."""
-    organisation = _organisation(call)
+    organisation = call.organisation
     own = [one for one in call.hub.repositories.values() if one.owner is organisation and not one.deleted]
     page, headers = call.paged(own)
     return Answer(body=[_values(organisation, one) for one in page], headers=headers)
 
 
 def get_schema(call: Call) -> Answer:
-    organisation, name = _organisation(call), call.arguments["custom_property_name"].lower()
+    organisation, name = call.organisation, call.arguments["custom_property_name"].lower()
     for known, editors in organisation.properties.items():
         if known.lower() == name:
             return Answer(body=_schema(call, organisation, known, editors))
     raise refusals.not_found()
-
-
-def _organisation(call: Call) -> Account:
-    account = call.hub.accounts.get(call.arguments["org"].lower())
-    ours = isinstance(call.token, InstallationToken) and call.token.installation.account is account
-    if account is None or account.kind != "Organization" or not ours:
-        raise refusals.not_found()
-    return account
 
 
 def _values(organisation: Account, repository: Repository) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.sandbox import refusals
 from app.sandbox.faults import Fault
 from app.sandbox.observer import Exchange, Observer
 from app.sandbox.refusals import Refusal
-from app.sandbox.rest import actions, agents, apps, checks, contents, issues, properties, pulls
+from app.sandbox.rest import actions, agents, apps, checks, contents, issues, properties, pulls, teams
 from app.sandbox.rest.door import Answer, Door, Operation
 
 OPERATIONS = (
@@ -28,6 +28,7 @@ OPERATIONS = (
     *contents.OPERATIONS,
     *agents.OPERATIONS,
     *properties.OPERATIONS,
+    *teams.OPERATIONS,
 )
 HEADERS = {
     "content-type": "application/json; charset=utf-8",

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.sandbox.clock import iso, iso_or_none
-from app.sandbox.state import Account, App, Hub, Installation
+from app.sandbox.state import Account, App, Hub, Installation, Team
 
 LISTS = (
     "followers",
@@ -49,14 +49,37 @@ PERMISSIONS = {"triage": "read", "maintain": "write"}  # what the older word for
 
 def collaborator(hub: Hub, account: Account, role: str) -> dict[str, Any]:
     """A person's permission on a repository, as its own operation tells it."""
+    person = simple_user(hub, account) | role_of(role)
+    return {"permission": PERMISSIONS.get(role, role), "role_name": role, "user": person}
+
+
+def role_of(role: str) -> dict[str, Any]:
+    """A role on a repository by its name, and as what it allows."""
     levels = ("read", "triage", "write", "maintain", "admin")
     has = levels.index(role) if role in levels else -1
     names = zip(("pull", "triage", "push", "maintain", "admin"), range(5), strict=True)
-    person = simple_user(hub, account) | {
-        "role_name": role,
-        "permissions": {name: place <= has for name, place in names},
+    return {"role_name": role, "permissions": {name: place <= has for name, place in names}}
+
+
+def team(hub: Hub, organisation: Account, told: Team) -> dict[str, Any]:
+    api = f"{hub.url}/organizations/{organisation.account_id}/team/{told.team_id}"
+    return {
+        "id": told.team_id,
+        "node_id": node_id("T", told.team_id),
+        "name": told.name,
+        "slug": told.slug,
+        "description": None,
+        "privacy": "closed",
+        "notification_setting": "notifications_enabled",
+        "permission": "pull",
+        "url": api,
+        "html_url": f"{hub.url}/orgs/{organisation.login}/teams/{told.slug}",
+        "members_url": f"{api}/members{{/member}}",
+        "repositories_url": f"{api}/repos",
+        "type": "organization",
+        "organization_id": organisation.account_id,
+        "parent": None,
     }
-    return {"permission": PERMISSIONS.get(role, role), "role_name": role, "user": person}
 
 
 def organization(hub: Hub, account: Account) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.sandbox import events, keys
-from app.sandbox.state import App, Hub, Installation
+from app.sandbox.state import App, Hub, Installation, Team
 from app.sandbox.steer.desk import Desk
 
 PERMISSIONS = {
@@ -33,6 +33,15 @@ class Accounts(Desk):
     def account_id(self, login: str) -> int:
         with self.hub.lock:
             return self.hub.account(login).account_id
+
+    def create_team(self, organisation: str, name: str, roles: Mapping[str, str] | None = None) -> str:
+        """Make a team, or let the one of that name be on these repositories alone; gives its slug. `roles` by
+        repository: "read", "triage", "write", "maintain" or "admin"."""
+        with self.hub.lock:
+            teams, slug = self.hub.account(organisation).teams, name.lower().replace(" ", "-")
+            team = teams.setdefault(slug, Team(self.hub.next_id("team"), name, slug, {}))
+            team.roles = {self.hub.repository(place).repository_id: role for place, role in (roles or {}).items()}
+            return slug
 
     def register_app(
         self,
