@@ -43,7 +43,7 @@ class Picture:
 
 PICTURES = (
     Picture("comment.png", f"/{WIDGETS}/pull/{{limits}}", 820, 1670),
-    Picture("summary.png", f"/{FINANCE}/issues/1", 1032, 1230),
+    Picture("summary.png", f"/{FINANCE}/issues/1", 1032, 1370),
 )
 STATEMENT = Picture("statement.png", "", 900, 1130)
 
