@@ -169,6 +169,7 @@ def _books(world: World, account_id: int, row: PeriodRow, stated: Stated, findin
         adjustments=adjustments,
         figures=figures,
         findings=_by_center(findings),
+        used=stated.states.used(),
     )
 
 

@@ -36,12 +36,14 @@ shared_costs:
     return config.chargeback
 
 
-def made(amounts: dict[str, int], rules: Chargeback) -> dict[str, Statement]:
+def made(
+    amounts: dict[str, int], rules: Chargeback, used: dict[str, dict[str, NanoUsd]] | None = None
+) -> dict[str, Statement]:
     lines = {
         name: (Line(1, "acme/x", "unattributed", 0, NanoUsd(amount), NanoUsd(0), 1, (), Proof(2, "")),)
         for name, amount in amounts.items()
     }
-    books = MonthBooks(1, "acme", OCTOBER, AT, 9, "", lines)
+    books = MonthBooks(1, "acme", OCTOBER, AT, 9, "", lines, used=used or {})
     return {each.cost_center: each for each in statements_of(books, rules)}
 
 
@@ -100,3 +102,17 @@ def test_a_fee_is_its_cost_centers_or_shared() -> None:
     assert [(name, each.total) for name, each in found.items()] == [("a", 10**9), ("b", 75 * 10**8)]
     late = own.replace("2026-10-01", "2026-10-02")
     assert list(made({"a": 10**9}, terms(more=late))) == ["a"]
+
+
+def test_credits_are_paid_by_what_they_covered() -> None:
+    credit = """subscriptions:
+  - {name: S, vendor: v, kind: credits, monthly_usd: 90, from: 2026-10-01, method: use, agents: [codex]}
+  - {name: T, vendor: v, monthly_usd: 2, from: 2026-10-01, method: use, agents: [aider]}"""
+    used = {"S": {"a": NanoUsd(10**9), "b": NanoUsd(2 * 10**9), "unassigned": NanoUsd(5)}}
+    found = made({"a": 0, "b": 0}, terms(more=credit), used)
+    assert [(name, each.total) for name, each in found.items()] == [
+        ("a", 31 * 10**9), ("b", 61 * 10**9), ("subscription:S", 0), ("subscription:T", 0),
+    ]  # fmt: skip
+    assert [(each.label, each.method, each.fell_back) for each in found["a"].shared] == [
+        ("Subscription: S", "use", False), ("Subscription: T", "use", True),
+    ]  # fmt: skip

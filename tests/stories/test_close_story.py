@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.core.chargeback.periods import closes_at
 from app.core.chargeback.statement import Kind, Statement
 from app.core.month import Month
+from app.core.report.statement.said import method_text
 from app.store.configs import config_of, save_config
 from app.store.periods import coverage_of, period_of
 from app.store.stated import BooksBrokenError, read_stated
@@ -101,6 +102,30 @@ def test_each_cost_center_pays_its_own_and_its_share_of_what_nobody_owns(stage: 
     assert [(part.agent, part.model, part.amount) for part in line.parts] == [
         ("claude-code", "claude-sonnet-4-5-20250929", 2 * CALL_NANO_USD)
     ]
+    assert faults(stage, account) == []
+
+
+def test_prepaid_credits_are_paid_by_who_used_them(stage: Stage, account: int) -> None:
+    month = month_of(stage)
+    credit = (
+        f"subscriptions: [{{name: Prepaid, vendor: anthropic, kind: credits, monthly_usd: 80, from: {month}-01,"
+        " method: use, agents: [claude-code]}]\n"
+    )
+    configure(stage, account, RULES + credit)
+    stage.agent(REPOSITORY, calls=3)
+    stage.agent(OTHER, calls=1)
+    stage.agent(THIRD, calls=5)
+    stage.settle()
+    to_day(stage, month)
+    close(stage.world, account, month, "test")
+    assert totals(stage, account, month) == {
+        "payments": 60 * 10**9, "platform": 20 * 10**9, "subscription:Prepaid": 0, "unassigned": 0,
+    }  # fmt: skip
+    found = issued(stage, account, month)
+    (share,) = found["payments"].shared
+    assert (share.method, share.weight, share.weights) == ("use", 3 * CALL_NANO_USD, 4 * CALL_NANO_USD)
+    assert "in proportion to what it covered: $0.07 of $0.09 (75.00 %)" in method_text(share)
+    assert found["payments"].lines[0].covered == 3 * CALL_NANO_USD
     assert faults(stage, account) == []
 
 

@@ -233,6 +233,26 @@ def test_shared_costs_are_parted_as_the_statements_did(stage: Stage, account: in
     assert value(found) == value(rows(exported(stage, account, month, tmp_path / "plain")))
 
 
+def test_a_fee_that_is_shared_by_use_is_parted_so(stage: Stage, account: int, tmp_path: Path) -> None:
+    month = month_of(stage)
+    credit = (
+        f"subscriptions: [{{name: Prepaid, vendor: anthropic, kind: credits, monthly_usd: 80, from: {month}-01,"
+        " method: use, agents: [claude-code]}]\n"
+    )
+    configure(stage, account, RULES + credit)
+    stage.agent(REPOSITORY, calls=3)
+    stage.agent(OTHER, calls=1)
+    stage.settle()
+    to_day(stage, month)
+    close(stage.world, account, month, "test")
+    found = rows(exported(stage, account, month, tmp_path, split_shared=True))
+    parts = {row["AllocatedResourceName"]: row for row in found if row["AllocatedMethodId"]}
+    assert {name: value([row], "ContractedCost") for name, row in parts.items()} == {
+        "payments": 60 * NANO, "platform": 20 * NANO,
+    }  # fmt: skip
+    assert {row["AllocatedMethodId"] for row in parts.values()} == {"use"}
+
+
 def test_calls_without_a_price_are_told_beside(
     stage: Stage, account: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

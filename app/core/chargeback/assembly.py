@@ -30,6 +30,7 @@ class MonthBooks:
     adjustments: Mapping[str, tuple[Adjustment, ...]] = field(default_factory=dict)
     figures: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    used: Mapping[str, Mapping[str, NanoUsd]] = field(default_factory=dict)  # of subscriptions, by cost center
 
 
 def statements_of(books: MonthBooks, terms: Chargeback) -> list[Statement]:
@@ -87,7 +88,8 @@ def _pool(name: str, books: MonthBooks, fees: Mapping[str, tuple[Fee, ...]], ter
     lines, adjustments = books.lines.get(name, ()), books.adjustments.get(name, ())
     total = sum(line.amount for line in lines) + sum(fee.amount for fee in fees.get(name, ()))
     total += sum(each.amount for each in adjustments)
-    return SharedPool(name, label_of(name, terms), sharing_of(name, terms), NanoUsd(total))
+    used = books.used.get(name.removeprefix(SUBSCRIPTION), {}) if name.startswith(SUBSCRIPTION) else {}
+    return SharedPool(name, label_of(name, terms), sharing_of(name, terms), NanoUsd(total), used)
 
 
 def _statement(

@@ -86,6 +86,15 @@ class States:
             mine = self.spent.setdefault(spender, [0, 0, 0])
             mine[:] = [one + more for one, more in zip(mine, counts, strict=True)]
 
+    def used(self) -> dict[str, dict[str, NanoUsd]]:
+        """What each subscription covered of the month's own agent runs, by cost center."""
+        found: dict[str, dict[str, NanoUsd]] = {}
+        for (_, owner), (amount, _, _) in self.spent.items():
+            if owner.covered_by:
+                own = found.setdefault(owner.covered_by, {})
+                own[owner.cost_center] = NanoUsd(own.get(owner.cost_center, 0) + amount)
+        return found
+
     def lines_of(self, cost_center: str) -> tuple[Line, ...]:
         """A cost center's lines, the dearest first."""
         return tuple(sorted(self.lines.get(cost_center, ()), key=_dearest))

@@ -4,21 +4,25 @@ Whatever is divided sums to what it was, to the nano-dollar and to the cent. Wha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.core.chargeback.statement import SharedCost, Statement
 from app.core.chargeback.terms import Method, Sharing, is_nobodys
-from app.core.money import NanoUsd, cents, share
+from app.core.money import ZERO, NanoUsd, cents, share
 
 
 @dataclass(frozen=True, slots=True)
 class SharedPool:
-    """A month's cost that is shared. `key`: "unassigned", "shared:<pool>" or "subscription:<name>"."""
+    """A month's cost that is shared. `key`: "unassigned", "shared:<pool>" or "subscription:<name>".
+
+    `used`: what a subscription covered of the month's own agent runs, by cost center.
+    """
 
     key: str
     label: str
     sharing: Sharing
     total: NanoUsd
+    used: Mapping[str, NanoUsd] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """Weights by cost center; none where a pool stays whole. `fell_back`: proportional, and shared evenly."""
+    """Weights by cost center; none where a pool stays whole. `fell_back`: there was nothing to go by: evenly."""
 
     by_name: Mapping[str, int]
     fell_back: bool = False
@@ -60,7 +64,7 @@ def share_out(pools: Sequence[SharedPool], direct: Mapping[str, NanoUsd]) -> Sha
 
 
 def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedCost]:
-    weighed = _weighed(pool.sharing, active)
+    weighed = _weighed(pool, active)
     weights = {name: weight for name, weight in sorted(weighed.by_name.items()) if weight}
     if not weights or not pool.total:
         return {}
@@ -80,19 +84,25 @@ def _parts(pool: SharedPool, active: Mapping[str, NanoUsd]) -> dict[str, SharedC
     }
 
 
-def _weighed(sharing: Sharing, active: Mapping[str, NanoUsd]) -> _Weighed:
+def _weighed(pool: SharedPool, active: Mapping[str, NanoUsd]) -> _Weighed:
     even = dict.fromkeys(active, 1)
-    match sharing.method:
+    match pool.sharing.method:
         case Method.NONE:
             return _Weighed({})
         case Method.FIXED:
-            return _Weighed(sharing.weights)
+            return _Weighed(pool.sharing.weights)
         case Method.EVEN:
             return _Weighed(even)
         case Method.PROPORTIONAL:
-            # A negative direct cost would make others pay more than there is.
-            direct = {name: max(0, amount) for name, amount in active.items()}
-            return _Weighed(direct) if any(direct.values()) else _Weighed(even, fell_back=True)
+            return _by_amount(active, even)
+        case Method.USE:
+            return _by_amount({name: pool.used.get(name, ZERO) for name in active}, even)
+
+
+def _by_amount(amounts: Mapping[str, NanoUsd], even: Mapping[str, int]) -> _Weighed:
+    # A negative amount would make others pay more than there is.
+    weights = {name: max(0, amount) for name, amount in amounts.items()}
+    return _Weighed(weights) if any(weights.values()) else _Weighed(even, fell_back=True)
 
 
 # ---- cents ---------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class SharedCost:
     pool: str  # "unassigned", "shared:bots", "subscription:Claude Team"
     label: str
     method: str
-    fell_back: bool  # proportional, but there was no direct cost: shared evenly
+    fell_back: bool  # there was nothing to go by: shared evenly
     pool_total: NanoUsd
     weight: int
     weights: int

@@ -27,6 +27,7 @@ class Method(StrEnum):
     """How a shared cost is divided among cost centers."""
 
     PROPORTIONAL = "proportional"  # to their direct cost; evenly where there is none
+    USE = "use"  # of a subscription: to what it covered of them; evenly where it covered nothing
     EVEN = "even"
     FIXED = "fixed"  # by given percentages
     NONE = "none"  # it stays on its own line

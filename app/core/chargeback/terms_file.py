@@ -163,7 +163,7 @@ class _Reading:
         if center and "method" in each:
             self._say(where, "has a cost_center, so that nothing is shared: leave method out")
         start, end = self._days(each, where)
-        return Subscription(
+        sold = Subscription(
             name=each["name"],
             vendor=each["vendor"],
             kind=each.get("kind", "seats"),
@@ -176,6 +176,9 @@ class _Reading:
             agents=self._patterns(each, "agents", where),
             repositories=self._patterns(each, "repositories", where),
         )
+        if sold.sharing.method is Method.USE and not sold.covers_runs:
+            self._say(where, "has method use, but covers no agent run: give agents or repositories")
+        return sold
 
     def _close(self, told: Mapping[str, Any]) -> CloseTerms:
         zone = told.get("time_zone", "UTC")

@@ -11,8 +11,8 @@ from app.core.money import NanoUsd, share
 TAG_PREFIX = "gh/"
 RUN_TYPE = "AI Coding Agent Run"
 RATIO_DIGITS = 12
-# What the weights of a method are: nano-dollars of direct cost, a cost center each, given shares.
-WEIGHED_BY = {"proportional": ("USD", 9), "even": ("Cost Centers", 0)}
+# What the weights of a method are: nano-dollars of direct or covered cost, a cost center each, given shares.
+WEIGHED_BY = {"proportional": ("USD", 9), "use": ("USD", 9), "even": ("Cost Centers", 0)}
 
 
 class Run(NamedTuple):
@@ -40,7 +40,7 @@ class Receiver(NamedTuple):
 class Allocation:
     """How what one cost center spent is shared out: weights by receiving cost center, in stable order."""
 
-    method: str  # "proportional", "even", "fixed"
+    method: str  # "proportional", "use", "even", "fixed"
     weights: Mapping[str, int]
 
     def receivers(self) -> list[Receiver]:

@@ -1,5 +1,6 @@
 """The sentences and small texts of a statement's pages. Ours alone: nothing from outside is in them."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -137,15 +138,22 @@ def method_text(shared: SharedCost) -> str:
     """By what rule a shared cost was divided, and what this cost center's weight is."""
     part = _part(shared.weight, shared.weights)
     if shared.fell_back:
-        return f"evenly, as there is no direct cost to go by: {shared.weight:,} of {shared.weights:,}{part}"
-    if shared.method == Method.PROPORTIONAL:
+        why = "it covered no agent run" if shared.method == Method.USE else "there is no direct cost to go by"
+        return f"evenly, as {why}: {shared.weight:,} of {shared.weights:,}{part}"
+    if shared.method in BY_AMOUNT:
         weights = (dollars_text(NanoUsd(each)) for each in (shared.weight, shared.weights))
-        return f"in proportion to direct cost: {' of '.join(weights)}{part}"
+        return f"{BY_AMOUNT[shared.method]}: {' of '.join(weights)}{part}"
     if shared.method == Method.FIXED:
         return f"by a fixed percentage{part}"
     if shared.method == Method.EVEN:
         return f"evenly: {shared.weight:,} of {shared.weights:,}{part}"
     return "not shared"
+
+
+BY_AMOUNT: Mapping[str, str] = {
+    Method.PROPORTIONAL: "in proportion to direct cost",
+    Method.USE: "in proportion to what it covered",
+}
 
 
 def _part(weight: int, weights: int) -> str:
