@@ -28,6 +28,7 @@ from app.core.focus.rows import Basis, Metered, Told
 from app.core.focus.view import View, ViewError
 from app.core.month import Month
 from app.core.report.escape import plain as plain_text
+from app.core.report.numbers import count
 from app.export.files import Delivery, DeliveryError, Format, opened
 from app.export.shapes import plain, schema_of
 from app.export.tables import Tables
@@ -93,7 +94,7 @@ def _deliver(session: Session, world: World, view: View, options: argparse.Names
     said = "closed" if state.closed else "OPEN: it will change"
     print(f"{plain_text(view.login)} {view.month} ({said}): {rows:,} rows of FOCUS {view.version} in {delivery.folder}")
     if state.unpriced_calls:
-        print(f"{state.unpriced_calls:,} model calls have no price: they are in {UNPRICED}.{options.format} alone.")
+        print(f"{count(state.unpriced_calls, 'model call')} without a price: in {UNPRICED}.{options.format} alone.")
 
 
 def _asked(view: View) -> tuple[int, Month]:

@@ -49,7 +49,7 @@ def _usage(config: Config, sums: dict[int, MonthSums], stated: Stated) -> Iterat
     models = sorted({model for each in sums.values() for model in each.unpriced_models})
     if calls := sum(each.unpriced_calls for each in sums.values()):
         named = ", ".join(models[:MOST_NAMED]) + (" …" if len(models) > MOST_NAMED else "")
-        sentence = f"{calls} model calls have no price ({named}): their cost is unknown and in no statement."
+        sentence = f"{count(calls, 'model call')} without a price ({named}): unknown cost, and in no statement."
         yield Finding(
             "unpriced-models", f"{sentence} Give their prices in mergemeter.yml and run reprice.", count=calls
         )

@@ -122,12 +122,21 @@ def who(event: StatementEvent) -> str:
     return f"{event.login} ({COMMAND_LINE})" if event.source == COMMAND_LINE else event.login
 
 
-def on_paper(row: StatementRow, event: StatementEvent | None) -> paper.Standing:
-    """How a version stands, as its pages say it. `event`: what brought it there."""
+def acceptance(session: Session, row: StatementRow) -> StatementEvent | None:
+    """Of a version that is booked: how it had been accepted."""
+    if row.state != StatementState.POSTED.value:
+        return None
+    found = [each for each in events_of(session, row) if (each.version, each.event) == (row.version, "accepted")]
+    return found[-1] if found else None
+
+
+def on_paper(row: StatementRow, event: StatementEvent | None, accepted: StatementEvent | None = None) -> paper.Standing:
+    """How a version stands, as its pages say it. `event`: what brought it there; `accepted`: see `acceptance`."""
     state = StatementState(row.state)
     if event is None or state is StatementState.ISSUED:
         return paper.Standing(state)
-    return paper.Standing(state, who(event), instant(event.at_us), event.reason)
+    before = (who(accepted), instant(accepted.at_us)) if accepted is not None else None
+    return paper.Standing(state, who(event), instant(event.at_us), event.reason, accepted=before)
 
 
 def is_decided_by(session: Session, row: StatementRow, source: str) -> bool:

@@ -28,6 +28,7 @@ from app.store.queue import Job
 from app.store.statement_issues import (
     CLOSED,
     SHOWN,
+    acceptance,
     effect_in,
     issue_key,
     issue_mark,
@@ -60,6 +61,7 @@ class Desk:
     owner: str  # the account's login
     standing: Standing
     event: StatementEvent | None
+    accepted: StatementEvent | None
     effect: Effect  # the issue
     shown: Effect
     closed: Effect
@@ -104,6 +106,7 @@ def _desk(job: Job, world: World) -> Desk | None:
             owner=installation.account_login,
             standing=standing(session, row, config),
             event=last_event(session, row),
+            accepted=acceptance(session, row),
             effect=effect,
             shown=version_effect(session, row, SHOWN),
             closed=version_effect(session, row, CLOSED),
@@ -162,7 +165,7 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
 
 def _paper(desk: Desk, web_url: str, now: datetime) -> paper.Paper:
     """What is read: the document, and how it stands."""
-    terms, stands = desk.config.chargeback.close, on_paper(desk.row, desk.event)
+    terms, stands = desk.config.chargeback.close, on_paper(desk.row, desk.event, desk.accepted)
     if stands.at is None and desk.standing.owners:
         stands = replace(stands, until=last_day(terms, desk.standing.shown_at or now))
     return paper.Paper.of(desk.document, stands, web_url, terms.time_zone)

@@ -148,6 +148,8 @@ ACCEPTED = Standing(StatementState.ACCEPTED, "alice", at(9))
 DISPUTED = Standing(StatementState.DISPUTED, "bob", at(10), "line 2 is not ours, see @acme/platform #12")
 REPLACED = Standing(StatementState.REPLACED, later=(2, 3))
 POSTED = Standing(StatementState.POSTED, "command line", at(11), "journal J-2026-10-1")
+POSTED_AFTER = Standing(StatementState.POSTED, "joan", at(11), "journal J-2026-10-1", accepted=("grace", at(9)))
+POSTED_BY_SILENCE = replace(POSTED_AFTER, accepted=("schedule", at(9)))
 
 
 def tiny(**changes: Any) -> Statement:

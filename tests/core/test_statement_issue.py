@@ -88,6 +88,8 @@ def test_the_owner_is_asked_with_both_commands() -> None:
     [
         (samples.ACCEPTED, "**Accepted by `alice` on 10 November 2026.**"),
         (samples.POSTED, "**Booked by `command line` on 10 November 2026**: journal `J-2026-10-1`"),
+        (samples.POSTED_AFTER, "`J-2026-10-1`. Accepted by `grace` on 10 November 2026."),
+        (samples.POSTED_BY_SILENCE, "`J-2026-10-1`. It counted as accepted from 10 November 2026."),
         (samples.REPLACED, "**Replaced by version 3.** Do not book this version."),
         (Standing(StatementState.REPLACED), "**Replaced.** Do not book this version."),
         (Standing(StatementState.ACCEPTED, later=(2,)), "**Replaced by version 2.**"),

@@ -130,6 +130,7 @@ def test_links_of_the_page_go_to_the_pulls() -> None:
         (samples.ACCEPTED, "Accepted by alice on 10 November 2026."),
         (samples.DISPUTED, "Disputed by bob on 10 November 2026. line 2 is not ours"),
         (samples.POSTED, "Booked by command line on 10 November 2026. journal J-2026-10-1"),
+        (samples.POSTED_AFTER, "journal J-2026-10-1. Accepted by grace on 10 November 2026."),
         (samples.REPLACED, "Replaced by version 3. Do not book this version."),
     ],
 )

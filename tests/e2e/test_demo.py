@@ -47,7 +47,7 @@ ESSENTIAL = (
     r"^unattributed-spend: 1 agent run without a known pull: unattributed or abandoned. \(\$0\.08\)$",
     r"^The issue in acme/finance: Statement \d{4}-\d\d-002: Platform, \w+ \d{4}$",
     r"^\*\*\$2\.18\*\* chargeback for \w+ \d{4} · \*\*\$2\.08\*\* per merged PR · token yield ",
-    r"^\*\*Booked by `joan \(command line\)` on [^*]+\*\*: journal `J-\d{4}-\d\d-1`$",
+    r"^\*\*Booked by `joan \(command line\)` on [^*]+\*\*: journal `J-\d{4}-\d\d-1`. Accepted by `grace` on ",
     r"^\| Abandoned: no pull after 14 days \| 1 line \| \$0\.08 \|$",
     r"`python -m app statement why \d{4}-\d\d-002 <line>` shows what a line is made of",
     r"^J-\d{4}-\d\d-1,1,[-\d]{10},\d{4}-\d\d,6400-10,platform,,2\.08,,USD,\d{4}-\d\d-002 v1,AI agents",

@@ -260,7 +260,7 @@ def test_calls_without_a_price_are_told_beside(
     stage.report(run, [stage.call("u/1", model="mystery-9"), stage.call("k/1")], "u")
     stage.settle()
     place = exported(stage, account, month_of(stage), tmp_path)
-    assert "1 model calls have no price" in capsys.readouterr().out
+    assert "1 model call without a price" in capsys.readouterr().out
     unpriced = rows_of(place, "parquet", "unpriced")
     assert {row["SkuId"] for row in unpriced} == {
         f"anthropic/mystery-9/{meter}-tokens" for meter in ("input", "output")

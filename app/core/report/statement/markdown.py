@@ -53,7 +53,7 @@ def _above(paper: Paper) -> Iterator[str]:
         yield "### What it is made of"
         yield composed(paper)
     if paper.statement.figures:
-        yield "### Compared with the months before"
+        yield f"### {said.compared_title(paper.statement)}"
         yield compared(paper)
         yield from _trends(paper)
     if paper.statement.lines:
@@ -120,7 +120,8 @@ def standing(paper: Paper) -> str:
     if now.by_silence:
         return f"**Counts as accepted since {on.removeprefix(' on ')}**{because}"
     word = "Booked" if now.state is StatementState.POSTED else "Accepted"
-    return f"**{word}{by}{on}**{because}" if because else f"**{word}{by}{on}.**"
+    before = f". {said.accepted_text(paper, code)}" if now.accepted else ""
+    return f"**{word}{by}{on}**{because}{before}" if because or before else f"**{word}{by}{on}.**"
 
 
 def _asked(paper: Paper) -> str:

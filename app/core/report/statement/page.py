@@ -77,6 +77,7 @@ def page(paper: Paper) -> str:
         issued=paper.day(statement.issued_at),
         what_it_does=said.what_it_does(statement),
         standing=standing(paper),
+        compared_title=said.compared_title(paper.statement),
         sha256=paper.sha256,
         why=f"{said.WHY} {statement.number} LINE",
         composition=composition(statement),
@@ -147,6 +148,8 @@ def standing(paper: Paper) -> tuple[str, str]:
     if now.by_silence:
         return f"Counts as accepted since{when.removeprefix(' on')}.", now.reason
     word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked"}.get(now.state, "Accepted")
+    if now.accepted:
+        return f"{word}{by}{when}.", f"{now.reason}. {said.accepted_text(paper, str)}"
     return f"{word}{by}{when}.", now.reason
 
 

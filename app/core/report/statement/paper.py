@@ -20,7 +20,8 @@ GITHUB, WITHOUT_BACKLINKS = "https://github.com", "https://redirect.github.com"
 class Standing:
     """How a version stands, which its document cannot know. `later`: the versions that came after it.
 
-    `by` is a login, "command line" or "schedule"; `reason` a dispute's, or the journal that booked it.
+    `by` is a login, "command line" or "schedule"; `reason` a dispute's, or the journal that booked it. `accepted`: who
+    accepted what is booked now, and when.
     """
 
     state: StatementState = StatementState.ISSUED
@@ -29,6 +30,7 @@ class Standing:
     reason: str = ""
     later: tuple[int, ...] = ()
     until: date | None = None  # the last day on which an owner can answer, where silence is consent
+    accepted: tuple[str, datetime] | None = None
 
     @property
     def by_silence(self) -> bool:

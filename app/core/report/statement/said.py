@@ -1,6 +1,6 @@
 """The sentences and small texts of a statement's pages. Ours alone: nothing from outside is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ from app.core.ledger import Book
 from app.core.money import NANO_PER_CENT, NanoUsd, dollars_text
 from app.core.month import Month
 from app.core.report.numbers import percent
+from app.core.report.statement.paper import SCHEDULE, Paper
 from app.core.report.words import MONTHS, month_text
 from app.core.yields import LEAST_COVERAGE
 
@@ -118,6 +119,21 @@ def change_text(now: NanoUsd | None, before: NanoUsd | None) -> str:
         return ""
     by = round(Fraction(100 * (now - before), before))
     return f"{'+' if by > 0 else '−' if by < 0 else '±'}{abs(by):,} %"
+
+
+def compared_title(statement: Statement) -> str:
+    """Above a statement's figures."""
+    return "Compared with the months before" if len(statement.figures) > 1 else "The month in figures"
+
+
+def accepted_text(paper: Paper, name: Callable[[str], str]) -> str:
+    """Who had accepted what is booked now; "" where that is not known. `name` writes a login."""
+    if paper.standing.accepted is None:
+        return ""
+    who, at = paper.standing.accepted
+    if who == SCHEDULE:
+        return f"It counted as accepted from {paper.day(at)}."
+    return f"Accepted by {name(who)} on {paper.day(at)}."
 
 
 def compared(of: Figures, before: Figures | None) -> list[str]:
