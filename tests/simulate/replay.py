@@ -54,6 +54,7 @@ class Manner:
     """How the App hears of things. `seed` is of the order alone; `loss_seed` says which deliveries are dropped.
 
     `anywhere`: a delivery comes at any time up to `longest` later; else mostly within seconds, sometimes hours.
+    `late`: so many of the records come at any time up to `latest` later.
     """
 
     seed: int
@@ -63,6 +64,8 @@ class Manner:
     dropped: float = 0.0
     loss_seed: int = 0
     in_order: bool = False
+    late: float = 0.0
+    latest: timedelta = 50 * DAY
 
 
 @dataclass
@@ -135,7 +138,7 @@ class Replay:
     def _plan(self, happened: list[Happening], *, by_app: bool = False) -> None:
         for one in happened:
             if isinstance(one.what, Report):
-                self._later(one.at + self._seconds(longest=DAY), one.what)
+                self._later(one.at + self._until_sent(), one.what)
                 continue
             if self._is_lost(one.what, by_app):
                 one.what.status, one.what.status_code = "timed out", 0
@@ -158,6 +161,11 @@ class Replay:
         if self.manner.anywhere:
             return self.manner.longest * self.random.random()
         return self._seconds(longest=DAY / 4)
+
+    def _until_sent(self) -> timedelta:
+        if self.manner.late and self.random.random() < self.manner.late:
+            return self.manner.latest * self.random.random()
+        return self._seconds(longest=DAY)
 
     def _seconds(self, longest: timedelta) -> timedelta:
         if self.manner.in_order:

@@ -62,11 +62,15 @@ class Happening:
 
 
 class World:
-    """`step` lets the next thing happen and gives what the App may be told of it."""
+    """`step` lets the next thing happen and gives what the App may be told of it.
 
-    def __init__(self, seed: int, size: Size, only: str = "") -> None:
+    `more`: what every organisation's configuration says beside, before it is changed and after.
+    """
+
+    def __init__(self, seed: int, size: Size, only: str = "", more: tuple[str, str] = ("", "")) -> None:
         self.random = Random(f"world {seed}")
         self.size = size
+        self._more = more
         self.truth = Truth()
         self._told: list[Delivery] = []
         self.github = SimulatedGitHub(seed, START, self._told.append)
@@ -136,7 +140,7 @@ class World:
 
     def _configure(self, owner: str) -> None:
         """The owner's configuration as it is from the beginning; it will be changed somewhere in the middle."""
-        first, last = CONFIGURATIONS[owner]
+        first, last = (told + more for told, more in zip(CONFIGURATIONS[owner], self._more, strict=True))
         place = Place(self.github, f"{owner}/.github-private")
         place.desk.push(place.repository.full_name, "main", {"mergemeter.yml": first})
 

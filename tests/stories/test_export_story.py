@@ -17,6 +17,7 @@ from app.stories.close_period import close
 from app.stories.import_invoices import import_file
 from app.stories.measure import metrics_by, metrics_of
 from app.stories.reprice import reprice
+from app.world import World
 from tests.focus.table import rows_of
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
 from tests.stories.test_close_story import OTHER, RULES, THIRD, configure, month_of, to_day, totals
@@ -43,7 +44,11 @@ def asked(month: Month, to: Path, **more: Any) -> argparse.Namespace:
 
 
 def exported(stage: Stage, account: int, month: Month, to: Path, **more: Any) -> Path:
-    assert export(stage.world, [account], asked(month, to, **more)) == 0
+    return exported_by(stage.world, account, month, to, **more)
+
+
+def exported_by(world: World, account: int, month: Month, to: Path, **more: Any) -> Path:
+    assert export(world, [account], asked(month, to, **more)) == 0
     (place,) = to.glob(f"*/*/{month}")
     return place
 
