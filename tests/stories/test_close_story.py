@@ -45,6 +45,14 @@ def account(stage: Stage) -> int:
     return account_id
 
 
+def prepaid(month: Month) -> str:
+    """$80 of credits for what Claude Code does, paid by who used them."""
+    return (
+        f"subscriptions: [{{name: Prepaid, vendor: anthropic, kind: credits, monthly_usd: 80, from: {month}-01,"
+        " method: use, agents: [claude-code]}]\n"
+    )
+
+
 def month_of(stage: Stage) -> Month:
     return Month.of(stage.now())
 
@@ -107,11 +115,7 @@ def test_each_cost_center_pays_its_own_and_its_share_of_what_nobody_owns(stage: 
 
 def test_prepaid_credits_are_paid_by_who_used_them(stage: Stage, account: int) -> None:
     month = month_of(stage)
-    credit = (
-        f"subscriptions: [{{name: Prepaid, vendor: anthropic, kind: credits, monthly_usd: 80, from: {month}-01,"
-        " method: use, agents: [claude-code]}]\n"
-    )
-    configure(stage, account, RULES + credit)
+    configure(stage, account, RULES + prepaid(month))
     stage.agent(REPOSITORY, calls=3)
     stage.agent(OTHER, calls=1)
     stage.agent(THIRD, calls=5)

@@ -20,7 +20,7 @@ from app.stories.reprice import reprice
 from app.world import World
 from tests.focus.table import rows_of
 from tests.stories.stage import CALL_NANO_USD, REPOSITORY, Stage
-from tests.stories.test_close_story import OTHER, RULES, THIRD, configure, month_of, to_day, totals
+from tests.stories.test_close_story import OTHER, RULES, THIRD, configure, month_of, prepaid, to_day, totals
 
 DAY_S = 86_400
 NANO = 10**9
@@ -240,11 +240,7 @@ def test_shared_costs_are_parted_as_the_statements_did(stage: Stage, account: in
 
 def test_a_fee_that_is_shared_by_use_is_parted_so(stage: Stage, account: int, tmp_path: Path) -> None:
     month = month_of(stage)
-    credit = (
-        f"subscriptions: [{{name: Prepaid, vendor: anthropic, kind: credits, monthly_usd: 80, from: {month}-01,"
-        " method: use, agents: [claude-code]}]\n"
-    )
-    configure(stage, account, RULES + credit)
+    configure(stage, account, RULES + prepaid(month))
     stage.agent(REPOSITORY, calls=3)
     stage.agent(OTHER, calls=1)
     stage.settle()
