@@ -180,7 +180,8 @@ PER_MERGED_PR = """
                    WHERE ChargePeriodStart >= TIMESTAMPTZ '{first}' AND ChargePeriodStart < TIMESTAMPTZ '{end}'
                    AND (x_AgentRunId IS NOT NULL OR ChargeCategory = 'Adjustment')),
          pulls AS (SELECT COALESCE(SUM(OpenAtStartCost), 0) AS before, COALESCE(SUM(OpenAtEndCost), 0) AS after,
-                          COUNT(*) FILTER (WHERE MergedInPeriod AND Survived) AS survived
+                          COUNT(DISTINCT (PullRequestRepository, PullRequestNumber))
+                          FILTER (WHERE MergedInPeriod AND Survived) AS survived
                    FROM '{folder}/{month}/pulls.parquet')
     SELECT cost, cost + before - after, survived FROM spent, pulls
 """
