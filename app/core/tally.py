@@ -35,9 +35,11 @@ def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
     """Add up calls and their costs, which are in the same order."""
     costs, listed = priced.contracted, priced.listed
     by_month: dict[tuple[int, int], int] = {}
+    by_model: dict[str, int] = {}
     for call, cost in zip(calls, costs, strict=True):
         month = call.at.year, call.at.month
         by_month[month] = by_month.get(month, 0) + (cost or 0)
+        by_model[call.model] = by_model.get(call.model, 0) + (cost or 0)
     unpriced = Counter(call.model for call, cost in zip(calls, costs, strict=True) if cost is None)
     cost = NanoUsd(sum(by_month.values(), start=ZERO))
     same = listed is costs
@@ -48,7 +50,7 @@ def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
         by_month={Month(*month): NanoUsd(cost) for month, cost in by_month.items()},
         unpriced_calls=unpriced.total(),
         unpriced_models=_most(unpriced),
-        models=_by_model(calls, costs),
+        models={model: NanoUsd(by_model[model]) for model in _most(Counter(call.model for call in calls))},
         list_cost=cost if same else NanoUsd(sum(each for each in listed if each is not None)),
         unlisted_calls=unpriced.total() if same else sum(each is None for each in listed),
     )
@@ -56,13 +58,6 @@ def tally(calls: Sequence[ModelCall], priced: Costs) -> Tally:
 
 def _sum(tokens: Sequence[Tokens]) -> Tokens:
     return Tokens(*map(sum, zip(*tokens, strict=True)))
-
-
-def _by_model(calls: Sequence[ModelCall], costs: Sequence[NanoUsd | None]) -> dict[str, NanoUsd]:
-    found: dict[str, int] = {}
-    for call, cost in zip(calls, costs, strict=True):
-        found[call.model] = found.get(call.model, 0) + (cost or 0)
-    return {model: NanoUsd(found[model]) for model in _most(Counter(call.model for call in calls))}
 
 
 def _most(models: Counter[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reading on all processors: processes of our own, each with one connection that all its parts share."""
+"""Work on all processors: processes of our own, each with one connection that all its parts share."""
 
 import gc
 import os

@@ -110,7 +110,10 @@ def standing(session: Session, row: StatementRow, config: Config) -> Standing:
 
 def last_event(session: Session, row: StatementRow) -> StatementEvent | None:
     """What brought a version into its present state."""
-    name = EVENTS.get(StatementState(row.state), row.state)
+    return _last(session, row, EVENTS.get(StatementState(row.state), row.state))
+
+
+def _last(session: Session, row: StatementRow, name: str) -> StatementEvent | None:
     found = [event for event in events_of(session, row) if (event.version, event.event) == (row.version, name)]
     return found[-1] if found else None
 
@@ -122,19 +125,12 @@ def who(event: StatementEvent) -> str:
     return f"{event.login} ({COMMAND_LINE})" if event.source == COMMAND_LINE else event.login
 
 
-def acceptance(session: Session, row: StatementRow) -> StatementEvent | None:
-    """Of a version that is booked: how it had been accepted."""
-    if row.state != StatementState.POSTED.value:
-        return None
-    found = [each for each in events_of(session, row) if (each.version, each.event) == (row.version, "accepted")]
-    return found[-1] if found else None
-
-
-def on_paper(row: StatementRow, event: StatementEvent | None, accepted: StatementEvent | None = None) -> paper.Standing:
-    """How a version stands, as its pages say it. `event`: what brought it there; `accepted`: see `acceptance`."""
-    state = StatementState(row.state)
+def on_paper(session: Session, row: StatementRow) -> paper.Standing:
+    """How a version stands, as its pages say it."""
+    state, event = StatementState(row.state), last_event(session, row)
     if event is None or state is StatementState.ISSUED:
         return paper.Standing(state)
+    accepted = _last(session, row, StatementState.ACCEPTED.value) if state is StatementState.POSTED else None
     before = (who(accepted), instant(accepted.at_us)) if accepted is not None else None
     return paper.Standing(state, who(event), instant(event.at_us), event.reason, accepted=before)
 

@@ -20,7 +20,7 @@ from app.core.outcomes import Refused
 from app.core.report.statement import markdown, paper
 from app.core.report.statement_notices import changed
 from app.store.accounts import installation_of, repository_of
-from app.store.chargeback_tables import StatementEvent, StatementRow
+from app.store.chargeback_tables import StatementRow
 from app.store.configs import config_in_force
 from app.store.effect_tables import Effect
 from app.store.effects import fingerprint, once, write_effect
@@ -28,11 +28,9 @@ from app.store.queue import Job
 from app.store.statement_issues import (
     CLOSED,
     SHOWN,
-    acceptance,
     effect_in,
     issue_key,
     issue_mark,
-    last_event,
     notice_mark,
     on_paper,
     shown_at,
@@ -60,8 +58,7 @@ class Desk:
     config: Config
     owner: str  # the account's login
     standing: Standing
-    event: StatementEvent | None
-    accepted: StatementEvent | None
+    on_paper: paper.Standing
     effect: Effect  # the issue
     shown: Effect
     closed: Effect
@@ -105,8 +102,7 @@ def _desk(job: Job, world: World) -> Desk | None:
             config=config,
             owner=installation.account_login,
             standing=standing(session, row, config),
-            event=last_event(session, row),
-            accepted=acceptance(session, row),
+            on_paper=on_paper(session, row),
             effect=effect,
             shown=version_effect(session, row, SHOWN),
             closed=version_effect(session, row, CLOSED),
@@ -165,7 +161,7 @@ def _put(world: World, github: "GitHubClient", desk: Desk, place: RepositoryFact
 
 def _paper(desk: Desk, web_url: str, now: datetime) -> paper.Paper:
     """What is read: the document, and how it stands."""
-    terms, stands = desk.config.chargeback.close, on_paper(desk.row, desk.event, desk.accepted)
+    terms, stands = desk.config.chargeback.close, desk.on_paper
     if stands.at is None and desk.standing.owners:
         stands = replace(stands, until=last_day(terms, desk.standing.shown_at or now))
     return paper.Paper.of(desk.document, stands, web_url, terms.time_zone)

@@ -18,7 +18,7 @@ from app.store.configs import config_in_force
 from app.store.effects import effect_of
 from app.store.periods import config_of_period, coverage_of, period_of
 from app.store.stated import booked_in
-from app.store.statement_issues import acceptance, issue_key, last_event, on_paper
+from app.store.statement_issues import issue_key, on_paper
 from app.store.statements import document_of, statement_numbered, statements_of
 from app.world import World
 
@@ -48,7 +48,7 @@ def month_page(world: World, account_id: int, month: Month) -> MonthPage | None:
 def _paper(world: World, session: Session, row: StatementRow, config: Config) -> Paper:
     newest = statement_numbered(session, row.account_id, row.number)
     later = tuple(range(row.version + 1, newest.version + 1)) if newest is not None else ()
-    standing = replace(on_paper(row, last_event(session, row), acceptance(session, row)), later=later)
+    standing = replace(on_paper(session, row), later=later)
     return Paper.of(document_of(row), standing, world.settings.github_web_url, config.chargeback.close.time_zone)
 
 

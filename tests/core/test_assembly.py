@@ -108,7 +108,7 @@ def test_credits_are_paid_by_what_they_covered() -> None:
     credit = """subscriptions:
   - {name: S, vendor: v, kind: credits, monthly_usd: 90, from: 2026-10-01, method: use, agents: [codex]}
   - {name: T, vendor: v, monthly_usd: 2, from: 2026-10-01, method: use, agents: [aider]}"""
-    used = {"S": {"a": NanoUsd(10**9), "b": NanoUsd(2 * 10**9), "unassigned": NanoUsd(5)}}
+    used = {"subscription:S": {"a": NanoUsd(10**9), "b": NanoUsd(2 * 10**9), "unassigned": NanoUsd(5)}}
     found = made({"a": 0, "b": 0}, terms(more=credit), used)
     assert [(name, each.total) for name, each in found.items()] == [
         ("a", 31 * 10**9), ("b", 61 * 10**9), ("subscription:S", 0), ("subscription:T", 0),

@@ -34,7 +34,7 @@ from app.stories.show_statements import month_page
 from app.stories.verify_books import verify
 from app.world import World
 from tests.stories.stage import PATH, Stage
-from tests.stories.test_export_story import exported_by as exported
+from tests.stories.test_export_story import exported_by
 
 REPOSITORIES = ("acme/pay", "acme/web", "acme/data", "acme/nobodys")
 CENTERS = ("payments", "platform", "science")
@@ -189,7 +189,7 @@ PER_MERGED_PR = """
 
 def assert_told_by_the_export(world: World, account_id: int, folder: Path, months: Sequence[Month]) -> None:
     """Cost per merged PR of each month, from the exported files alone, is what we say."""
-    places = [exported(world, account_id, month, folder) for month in [*months, months[-1].next]]
+    places = [exported_by(world, account_id, month, folder) for month in [*months, months[-1].next]]
     for month in months:
         bounds = {"first": month.start.isoformat(), "end": month.end.isoformat()}
         query = PER_MERGED_PR.format(folder=places[0].parent, month=month, **bounds)

@@ -88,8 +88,7 @@ def _pool(name: str, books: MonthBooks, fees: Mapping[str, tuple[Fee, ...]], ter
     lines, adjustments = books.lines.get(name, ()), books.adjustments.get(name, ())
     total = sum(line.amount for line in lines) + sum(fee.amount for fee in fees.get(name, ()))
     total += sum(each.amount for each in adjustments)
-    used = books.used.get(name.removeprefix(SUBSCRIPTION), {}) if name.startswith(SUBSCRIPTION) else {}
-    return SharedPool(name, label_of(name, terms), sharing_of(name, terms), NanoUsd(total), used)
+    return SharedPool(name, label_of(name, terms), sharing_of(name, terms), NanoUsd(total), books.used.get(name, {}))
 
 
 def _statement(

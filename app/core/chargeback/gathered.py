@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from app.core.chargeback.ownership import Owner
 from app.core.chargeback.statement import Adjustment, Kind, Line, Part, Proof
+from app.core.chargeback.terms import SUBSCRIPTION
 from app.core.ledger import Book
 from app.core.money import NanoUsd, share
 from app.core.month import Month
@@ -87,11 +88,11 @@ class States:
             mine[:] = [one + more for one, more in zip(mine, counts, strict=True)]
 
     def used(self) -> dict[str, dict[str, NanoUsd]]:
-        """What each subscription covered of the month's own agent runs, by cost center."""
+        """What each subscription ("subscription:<name>") covered of the month's own agent runs, by cost center."""
         found: dict[str, dict[str, NanoUsd]] = {}
         for (_, owner), (amount, _, _) in self.spent.items():
             if owner.covered_by:
-                own = found.setdefault(owner.covered_by, {})
+                own = found.setdefault(SUBSCRIPTION + owner.covered_by, {})
                 own[owner.cost_center] = NanoUsd(own.get(owner.cost_center, 0) + amount)
         return found
 

@@ -120,8 +120,7 @@ def standing(paper: Paper) -> str:
     if now.by_silence:
         return f"**Counts as accepted since {on.removeprefix(' on ')}**{because}"
     word = "Booked" if now.state is StatementState.POSTED else "Accepted"
-    before = f". {said.accepted_text(paper, code)}" if now.accepted else ""
-    return f"**{word}{by}{on}**{because}{before}" if because or before else f"**{word}{by}{on}.**"
+    return f"**{word}{by}{on}**{because}{said.accepted_text(paper, code)}" if because else f"**{word}{by}{on}.**"
 
 
 def _asked(paper: Paper) -> str:

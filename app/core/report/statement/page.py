@@ -148,9 +148,7 @@ def standing(paper: Paper) -> tuple[str, str]:
     if now.by_silence:
         return f"Counts as accepted since{when.removeprefix(' on')}.", now.reason
     word = {StatementState.DISPUTED: "Disputed", StatementState.POSTED: "Booked"}.get(now.state, "Accepted")
-    if now.accepted:
-        return f"{word}{by}{when}.", f"{now.reason}. {said.accepted_text(paper, str)}"
-    return f"{word}{by}{when}.", now.reason
+    return f"{word}{by}{when}.", now.reason + said.accepted_text(paper, str)
 
 
 def running(paper: Paper) -> str:

@@ -127,13 +127,13 @@ def compared_title(statement: Statement) -> str:
 
 
 def accepted_text(paper: Paper, name: Callable[[str], str]) -> str:
-    """Who had accepted what is booked now; "" where that is not known. `name` writes a login."""
+    """Behind the journal: who had accepted what is booked; "" where that is not known. `name` writes a login."""
     if paper.standing.accepted is None:
         return ""
     who, at = paper.standing.accepted
     if who == SCHEDULE:
-        return f"It counted as accepted from {paper.day(at)}."
-    return f"Accepted by {name(who)} on {paper.day(at)}."
+        return f". It counted as accepted from {paper.day(at)}."
+    return f". Accepted by {name(who)} on {paper.day(at)}."
 
 
 def compared(of: Figures, before: Figures | None) -> list[str]:
